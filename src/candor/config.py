@@ -1,0 +1,132 @@
+"""Typed configuration: a tree of frozen dataclasses, overridden one field at a time.
+
+A recipe is a Python function that returns such a tree; `--set model.num_hidden_layers=6` changes one field with its
+type checked. tyro was tried for this: it wants `True` for `true` and several words for one tuple, and its errors are
+boxes rather than lines, so the walk over dotted names is done here.
+"""
+
+import ast
+import dataclasses
+import difflib
+import inspect
+import json
+import textwrap
+import types
+import typing
+from pathlib import Path
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+
+from candor.errors import ConfigError
+
+C = TypeVar("C")
+
+
+def override(config: C, assignment: str) -> C:
+    """Return `config` with one field replaced.
+
+    >>> override(ModelConfig(...), "num_hidden_layers=6")
+
+    `assignment` is `dotted.name=value`. Values: numbers (`3e-4`, `1_000`), `true|false`, `none`, plain text, and for
+    tuples `a,b`. Raises ConfigError for an unknown name (with the nearest one) or a value of the wrong type.
+    """
+    name, separator, text = assignment.partition("=")
+    if not separator:
+        raise ConfigError(f"--set {assignment!r} has no '='; write --set name=value, for example --set seed=1")
+    return _replace(config, name.strip().split("."), text.strip(), name.strip())
+
+
+def _replace(config: Any, path: list[str], text: str, full_name: str) -> Any:
+    if not dataclasses.is_dataclass(config) or isinstance(config, type):
+        raise ConfigError(f"--set {full_name}: '{path[0]}' lies below a plain value; drop the last part of the name")
+    names = [field.name for field in dataclasses.fields(config)]
+    if path[0] not in names:
+        near = difflib.get_close_matches(path[0], names, n=1, cutoff=0.5)
+        hint = f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(names)}"
+        raise ConfigError(f"--set {full_name}: there is no field '{path[0]}' in {type(config).__name__}; {hint}")
+    if len(path) > 1:
+        value = _replace(getattr(config, path[0]), path[1:], text, full_name)
+    else:
+        value = _parse(text, typing.get_type_hints(type(config))[path[0]], full_name)
+    return dataclasses.replace(config, **{path[0]: value})
+
+
+def _parse(text: str, kind: Any, name: str) -> Any:
+    origin, args = get_origin(kind), get_args(kind)
+    wrong = ConfigError(f"--set {name}: {text!r} is not {_describe(kind)}")
+    if origin in (Union, types.UnionType):
+        if type(None) in args and text.lower() in ("none", "null", ""):
+            return None
+        for arg in args:
+            if arg is not type(None):
+                try:
+                    return _parse(text, arg, name)
+                except ConfigError:
+                    continue
+        raise wrong
+    if origin is Literal:
+        for arg in args:
+            if text == str(arg):
+                return arg
+        raise wrong
+    if origin is tuple:
+        items = [item.strip() for item in text.strip("()[] ").split(",") if item.strip()]
+        if len(args) == 2 and args[1] is Ellipsis:
+            return tuple(_parse(item, args[0], name) for item in items)
+        if len(items) != len(args):
+            raise wrong
+        return tuple(_parse(item, arg, name) for item, arg in zip(items, args, strict=True))
+    if dataclasses.is_dataclass(kind):
+        fields = ", ".join(f"{name}.{field.name}" for field in dataclasses.fields(kind))
+        raise ConfigError(f"--set {name}: is a group; set one of {fields}")
+    try:
+        if kind is bool:
+            return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[text.lower()]
+        if kind is int:
+            number = float(text.replace("_", "")) if any(c in text for c in ".eE") else int(text)
+            if number != int(number):
+                raise wrong
+            return int(number)
+        return kind(text)
+    except (KeyError, ValueError, OverflowError):
+        raise wrong from None
+
+
+def _describe(kind: Any) -> str:
+    origin, args = get_origin(kind), get_args(kind)
+    if origin is Literal:
+        return "one of " + ", ".join(str(arg) for arg in args)
+    if origin in (Union, types.UnionType):
+        return " or ".join(_describe(arg) for arg in args)
+    if origin is tuple:
+        return "a comma-separated list, like " + ",".join(_describe(arg) for arg in args if arg is not Ellipsis)
+    named = {int: "a whole number", float: "a number", bool: "true or false", str: "text", Path: "a path"}
+    return named.get(kind, "none" if kind is type(None) else getattr(kind, "__name__", str(kind)))
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """The tree as plain JSON values (paths as text, tuples as lists), as it stands in `provenance.json`."""
+    plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(config), default=str))
+    return plain
+
+
+def field_docs(cls: type) -> dict[str, str]:
+    """Field name -> the sentence that stands under it in the source of the dataclass."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(cls)))
+    body = tree.body[0].body  # type: ignore[attr-defined]
+    docs = {}
+    for here, below in zip(body, body[1:], strict=False):
+        if isinstance(here, ast.AnnAssign) and isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant):
+            docs[here.target.id] = " ".join(str(below.value.value).split())  # type: ignore[union-attr]
+    return docs
+
+
+def describe(config: Any, prefix: str = "") -> list[tuple[str, str, str]]:
+    """Flatten the tree to rows (dotted name, value, what the field means) for `--dry-run`."""
+    docs, rows = field_docs(type(config)), []
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if dataclasses.is_dataclass(value):
+            rows += describe(value, f"{prefix}{field.name}.")
+        else:
+            rows.append((prefix + field.name, str(value), docs.get(field.name, "")))
+    return rows

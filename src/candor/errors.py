@@ -1,0 +1,52 @@
+"""The exceptions that Candor raises for a user's mistake or the machine's trouble.
+
+    CandorError
+    |- ConfigError      a value, a name or a combination that cannot work
+    |- DataError        a source, a document or a corpus that cannot be read
+    |- ModelError       a folder that is not a model, weights that do not fit
+    |- CheckpointError  a checkpoint that is torn, corrupt or of another run
+    |- TrainingError    a run that must not go on (a loss that is not finite)
+    |- StorageError     the disk is full, read-only, or held by another process
+    `- Interrupted      a signal asked to stop; what was done is saved
+
+Each message is one line that says what is wrong, where, and how to mend it. `candor` prints it and exits with
+`exit_code`; anything that is not a CandorError is a defect of ours and keeps its traceback.
+"""
+
+
+class CandorError(Exception):
+    """Base of all errors meant for users."""
+
+    exit_code = 1
+
+
+class ConfigError(CandorError, ValueError):
+    """A setting that cannot work; names the field, the value and what would work."""
+
+    exit_code = 2
+
+
+class DataError(CandorError):
+    """A source or document that cannot be used; names the file and the place in it."""
+
+
+class ModelError(CandorError):
+    """A model folder that cannot be read or does not fit; names the file or tensor."""
+
+
+class CheckpointError(CandorError):
+    """A checkpoint that is damaged or belongs to another run; names the folder and the file."""
+
+
+class TrainingError(CandorError):
+    """Training stopped before the optimizer saw a bad value; names the step and the loss."""
+
+
+class StorageError(CandorError):
+    """The disk refused: full, read-only, no permission, or locked by another run."""
+
+
+class Interrupted(CandorError):
+    """SIGTERM or Ctrl-C arrived; the state was saved and the same command goes on from it."""
+
+    exit_code = 130

@@ -1,0 +1,143 @@
+"""Files that are either whole or not there: atomic writes, checksums, locks, and clear errors from the disk.
+
+Every file and folder that Candor leaves behind goes through `atomic_write` or `atomic_dir`: a temporary name beside the
+target, fsync, rename. A reader therefore never sees half a file, whatever kills the writer.
+"""
+
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from candor.errors import DataError, StorageError
+
+_TMP = ".tmp-"
+_DISK_TROUBLE = {
+    errno.ENOSPC: "the disk is full; free some space or choose another place with --out",
+    errno.EDQUOT: "the disk quota is used up; free some space or choose another place with --out",
+    errno.EFBIG: "the file would exceed the allowed size; raise the limit (ulimit -f) or choose another place with --out",
+    errno.EROFS: "the file system is read-only; choose another place with --out",
+    errno.EACCES: "permission denied; choose a folder that you may write to with --out",
+    errno.EPERM: "permission denied; choose a folder that you may write to with --out",
+    errno.ENOTDIR: "a file stands where a folder is needed; remove it or choose another place with --out",
+}
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn a disk's refusal inside the block into a StorageError that names `path` and the mend."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _DISK_TROUBLE:
+            raise StorageError(f"cannot write {path}: {_DISK_TROUBLE[error.errno]}") from error
+        raise
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def atomic_write(path: Path, content: str | bytes) -> None:
+    """Write `content` (str as UTF-8) to `path` so that readers see the old file or the whole new one."""
+    data = content.encode() if isinstance(content, str) else content
+    tmp = path.with_name(f"{_TMP}{os.getpid()}-{path.name}")
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with open(tmp, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(tmp, path)
+            _fsync(path.parent)
+        finally:
+            tmp.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_dir(path: Path) -> Iterator[Path]:
+    """Yield a temporary folder that becomes `path` when the block ends well, and vanishes when it does not.
+
+    An earlier folder at `path` stays readable until the new one is complete, then goes. Temporary folders that a killed
+    process left beside `path` are removed first.
+    """
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for stale in path.parent.glob(f"{_TMP}*-{path.name}"):
+            shutil.rmtree(stale)
+        tmp = path.with_name(f"{_TMP}{os.getpid()}-{path.name}")
+        old = path.with_name(f"{_TMP}old-{path.name}")
+        tmp.mkdir()
+        try:
+            yield tmp
+            for file in sorted(tmp.rglob("*")):
+                _fsync(file)
+            _fsync(tmp)
+            if path.exists():
+                os.replace(path, old)
+            os.replace(tmp, path)
+            _fsync(path.parent)
+            shutil.rmtree(old, ignore_errors=True)
+        finally:
+            shutil.rmtree(tmp, ignore_errors=True)
+
+
+def sha256(path: Path) -> str:
+    """Hex digest of a file's bytes."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def checksums(folder: Path) -> dict[str, str]:
+    """Relative POSIX path -> sha256 of every file under `folder`."""
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    return {file.relative_to(folder).as_posix(): sha256(file) for file in files}
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as readable JSON, atomically."""
+    atomic_write(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON; a missing or broken file is a DataError that names it."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError(f"{path} does not exist; check the path") from None
+    except (ValueError, OSError) as error:
+        raise DataError(f"{path} cannot be read as JSON ({error}); restore it or delete it and run again") from error
+
+
+@contextmanager
+def lock(folder: Path) -> Iterator[None]:
+    """Hold `folder` for this process; a second process gets a StorageError at once. Freed by the kernel on any death."""
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        file = open(folder / ".lock", "a+")  # noqa: SIM115 - held open for the length of the block
+    try:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.seek(0)
+            holder = file.read().strip() or "unknown"
+            raise StorageError(
+                f"{folder} is in use by another candor process (pid {holder}); wait for it or choose another --out"
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+    finally:
+        file.close()
