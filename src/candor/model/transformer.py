@@ -1,0 +1,174 @@
+"""The DeepSeek-V3 transformer: single-device code that knows no ranks; what spreads it is applied from outside."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from candor.errors import ModelError
+from candor.model.attention import LatentAttention, LatentCache
+from candor.model.config import ModelConfig
+from candor.model.moe import FeedForward, MoE, Router, Routing
+from candor.model.rope import rotations
+
+
+class DecoderLayer(nn.Module):
+    """Pre-norm attention and feed-forward, each added to the residual stream."""
+
+    def __init__(self, config: ModelConfig, *, dense: bool):
+        super().__init__()
+        self.input_layernorm = nn.RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
+        self.self_attn = LatentAttention(config)
+        self.post_attention_layernorm = nn.RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
+        self.mlp = FeedForward(config.hidden_size, config.intermediate_size) if dense else MoE(config)
+
+    def forward(
+        self,
+        x: Tensor,
+        cos: Tensor,
+        sin: Tensor,
+        mask: Tensor | None = None,
+        cached: Tensor | None = None,
+        start: int = 0,
+        routing: list[Routing] | None = None,
+    ) -> Tensor:
+        """[B, S, D] -> [B, S, D]; arguments as in `LatentAttention` (absorbed when `start` > 0) and `MoE`."""
+        normed = self.input_layernorm(x)
+        if start:
+            assert cached is not None
+            x = x + self.self_attn.decode(normed, cos, sin, cached, start)
+        else:
+            x = x + self.self_attn(normed, cos, sin, mask, cached)
+        normed = self.post_attention_layernorm(x)
+        return x + (self.mlp(normed, routing) if isinstance(self.mlp, MoE) else self.mlp(normed))
+
+
+class NextTokenModule(nn.Module):
+    """One multi-token-prediction module: joins a hidden state with the next token's embedding, then one MoE layer.
+
+    Order and names are those of the released weights: eh_proj over [enorm(embedding); hnorm(hidden)], which the paper
+    writes the other way round.
+    """
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.enorm = nn.RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
+        self.hnorm = nn.RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
+        self.eh_proj = nn.Linear(2 * config.hidden_size, config.hidden_size, bias=False)
+        self.layer = DecoderLayer(config, dense=False)
+        self.norm = nn.RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
+
+    def forward(
+        self,
+        embedded: Tensor,
+        hidden: Tensor,
+        cos: Tensor,
+        sin: Tensor,
+        mask: Tensor | None,
+        routing: list[Routing] | None,
+    ) -> Tensor:
+        """Embeddings of the next tokens and the hidden states before, both [B, S, D] -> normed hidden states."""
+        joined = self.eh_proj(torch.cat((self.enorm(embedded), self.hnorm(hidden)), dim=-1))
+        return self.norm(self.layer(joined, cos, sin, mask, routing=routing))
+
+
+@dataclass(frozen=True)
+class TrainForward:
+    """Hidden states ready for the output head, and what the routers did."""
+
+    hidden: Tensor
+    """[B, S, D]: position i predicts token i + 1."""
+    mtp_hidden: tuple[Tensor, ...]
+    """Module k (from 1) gives [B, S, D]: position i predicts token i + 1 + k."""
+    routing: Routing | None
+    """None for a model without MoE layers."""
+
+
+class Transformer(nn.Module):
+    """A V3 model with its MTP modules. `Transformer(config)` allocates; `init_weights` fills."""
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.config = config
+        self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
+        self.layers = nn.ModuleList(
+            DecoderLayer(config, dense=index < config.first_k_dense_replace)
+            for index in range(config.num_hidden_layers)
+        )
+        self.norm = nn.RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
+        self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+        self.mtp = nn.ModuleList(NextTokenModule(config) for _ in range(config.num_nextn_predict_layers))
+
+    @torch.no_grad()
+    def init_weights(self, std: float, generator: torch.Generator | None = None) -> None:
+        """Fill every matrix from N(0, std), every norm with one, every bias with zero (V3 section 4.2: std 0.006)."""
+        for parameter in self.parameters():
+            if parameter.ndim == 1:
+                parameter.fill_(1.0)
+            else:
+                parameter.normal_(0.0, std, generator=generator)
+        for router in self.routers():
+            router.e_score_correction_bias.zero_()
+
+    def routers(self) -> list[Router]:
+        """The routers in the order of `Routing`'s rows."""
+        return [module for module in self.modules() if isinstance(module, Router)]
+
+    def hidden(
+        self,
+        input_ids: Tensor,
+        *,
+        mask: Tensor | None = None,
+        cache: LatentCache | None = None,
+        routing: list[Routing] | None = None,
+    ) -> Tensor:
+        """Token ids [B, S] int64 -> states after the final norm [B, S, D].
+
+        With `cache` the tokens stand behind those already in it, and it grows by S.
+        """
+        start, S = (cache.length if cache else 0), input_ids.shape[1]
+        if cache and start + S > cache.latents.shape[2]:
+            raise ModelError(
+                f"{start + S} tokens do not fit the cache of {cache.latents.shape[2]}; ask for fewer tokens"
+            )
+        x = self.embed_tokens(input_ids)
+        cos, sin = rotations(self.config, torch.arange(start, start + S, device=input_ids.device))
+        for index, layer in enumerate(self.layers):
+            cached = cache.latents[index, :, : start + S] if cache else None
+            x = layer(x, cos, sin, mask, cached, start, routing)
+        if cache:
+            cache.length += S
+        return self.norm(x)
+
+    def forward(self, input_ids: Tensor, *, cache: LatentCache | None = None) -> Tensor:
+        """Token ids [B, S] int64 -> logits [B, S, vocab]."""
+        return self.lm_head(self.hidden(input_ids, cache=cache))
+
+    def train_forward(self, tokens: Tensor, segments: Tensor | None = None) -> TrainForward:
+        """Hidden states of the main model and of each MTP module over one window.
+
+        `tokens` [B, S + 1 + modules] int64: S inputs and the tokens ahead that they predict. `segments`, of the same
+        shape, numbers the documents; where given, no token attends to another document.
+        """
+        S = tokens.shape[1] - 1 - len(self.mtp)
+        mask = None
+        if segments is not None:
+            inside = segments[:, :S, None] == segments[:, None, :S]
+            mask = (inside & torch.ones(S, S, dtype=torch.bool, device=tokens.device).tril())[:, None]
+        routing: list[Routing] = []
+        hidden = self.hidden(tokens[:, :S], mask=mask, routing=routing)
+        cos, sin = rotations(self.config, torch.arange(S, device=tokens.device))
+        mtp_hidden, state = [], hidden
+        for depth, module in enumerate(self.mtp, start=1):
+            state = module(self.embed_tokens(tokens[:, depth : depth + S]), state, cos, sin, mask, routing)
+            mtp_hidden.append(state)
+        return TrainForward(hidden, tuple(mtp_hidden), Routing.stack(routing) if routing else None)
+
+    @torch.no_grad()
+    def update_biases(self, load: Tensor, speed: float) -> None:
+        """Auxiliary-loss-free balancing: lower the bias of overloaded experts by `speed`, raise the others.
+
+        `load` [layers, experts] is the whole step's, summed over micro-batches and ranks (V3 section 2.1.2).
+        """
+        for router, counts in zip(self.routers(), load.double(), strict=True):
+            router.e_score_correction_bias += (speed * (counts.mean() - counts).sign()).to(torch.float32)
