@@ -9,6 +9,7 @@ import ast
 import dataclasses
 import difflib
 import inspect
+import itertools
 import json
 import textwrap
 import types
@@ -114,7 +115,7 @@ def field_docs(cls: type) -> dict[str, str]:
     tree = ast.parse(textwrap.dedent(inspect.getsource(cls)))
     body = tree.body[0].body  # type: ignore[attr-defined]
     docs = {}
-    for here, below in zip(body, body[1:], strict=False):
+    for here, below in itertools.pairwise(body):
         if isinstance(here, ast.AnnAssign) and isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant):
             docs[here.target.id] = " ".join(str(below.value.value).split())  # type: ignore[union-attr]
     return docs

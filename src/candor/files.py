@@ -21,7 +21,7 @@ _TMP = ".tmp-"
 _DISK_TROUBLE = {
     errno.ENOSPC: "the disk is full; free some space or choose another place with --out",
     errno.EDQUOT: "the disk quota is used up; free some space or choose another place with --out",
-    errno.EFBIG: "the file would exceed the allowed size; raise the limit (ulimit -f) or choose another place with --out",
+    errno.EFBIG: "the file would exceed the allowed size; raise the limit (ulimit -f)",
     errno.EROFS: "the file system is read-only; choose another place with --out",
     errno.EACCES: "permission denied; choose a folder that you may write to with --out",
     errno.EPERM: "permission denied; choose a folder that you may write to with --out",
@@ -122,7 +122,7 @@ def read_json(path: Path) -> Any:
 
 @contextmanager
 def lock(folder: Path) -> Iterator[None]:
-    """Hold `folder` for this process; a second process gets a StorageError at once. Freed by the kernel on any death."""
+    """Hold `folder` for this process; a second one gets a StorageError at once. The kernel frees it on any death."""
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         file = open(folder / ".lock", "a+")  # noqa: SIM115 - held open for the length of the block

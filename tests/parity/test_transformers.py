@@ -11,7 +11,7 @@ from transformers.modeling_layers import MtpModel
 from candor.model import LatentCache, ModelConfig, Transformer, YarnConfig
 from candor.model.hub import load_model, save_model
 
-BASE = dict(
+BASE = dict(  # noqa: C408
     vocab_size=211,
     hidden_size=48,
     num_hidden_layers=3,

@@ -13,23 +13,18 @@ from candor.model.config import ModelConfig
 class Routing:
     """What the routers of one forward pass did, layer by layer (MTP layers last).
 
-    >>> Routing(load=tensor([[12, 4]]), balance=tensor(1.1), entropy=tensor([0.56]))
+    >>> Routing(load=tensor([[12, 4]]), balance=tensor(1.1))
     """
 
     load: Tensor
     """Tokens sent to each expert, [layers, experts] int64, summed over the batch."""
     balance: Tensor
     """Sequence-wise balance loss without its weight alpha, summed over sequences and layers; carries gradient."""
-    entropy: Tensor
-    """Entropy of the mean load in nats, [layers]: log(experts) when even, 0 when one expert takes all."""
 
     @classmethod
     def stack(cls, parts: "list[Routing]") -> "Routing":
         """One record of several layers."""
-        load = torch.cat([part.load for part in parts])
-        return cls(
-            load, torch.stack([part.balance for part in parts]).sum(), torch.cat([part.entropy for part in parts])
-        )
+        return cls(torch.cat([part.load for part in parts]), torch.stack([part.balance for part in parts]).sum())
 
 
 class FeedForward(nn.Module):
@@ -80,15 +75,13 @@ class Router(nn.Module):
         return scores, chosen, weights * c.routed_scaling_factor
 
     def statistics(self, scores: Tensor, chosen: Tensor, sequences: int) -> Routing:
-        """Load, balance loss (V3 eq. 17 to 20) and entropy of one layer; the N tokens are `sequences` equal runs."""
+        """Load and balance loss (V3 eq. 17 to 20) of one layer; the N tokens are `sequences` equal runs."""
         E, K = self.config.n_routed_experts, self.config.num_experts_per_tok
         sent = F.one_hot(chosen.view(sequences, -1), E).sum(1)  # tokens of each sequence to each expert [sequences, E]
         tokens = chosen.shape[0] // sequences
         fraction = sent * (E / (K * tokens))
         probability = (scores / scores.sum(-1, keepdim=True)).view(sequences, tokens, E).mean(1)
-        load = sent.sum(0)
-        share = load / load.sum()
-        return Routing(load[None], (fraction * probability).sum(), -torch.xlogy(share, share).sum()[None])
+        return Routing(sent.sum(0)[None], (fraction * probability).sum())
 
 
 class Experts(nn.Module):

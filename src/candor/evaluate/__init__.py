@@ -1,0 +1,1 @@
+"""Measuring models: figures with their conditions, never a bare number."""

@@ -1,0 +1,5 @@
+"""Inference: ids in, ids, text and logprobs out."""
+
+from candor.infer.generate import Completion, SamplingParams, generate
+
+__all__ = ["Completion", "SamplingParams", "generate"]

@@ -1,0 +1,68 @@
+"""Output head and cross-entropy in one, a chunk of tokens at a time: the logits of a whole batch are never held."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+_CHUNK_LOGITS = 1 << 22
+"""Logits held at a time (16 MiB in float32: they stay in the last-level cache of a CPU)."""
+
+IGNORE = -100
+"""Target of a position that takes no part in the loss."""
+
+
+class _LinearCrossEntropy(torch.autograd.Function):
+    """Sum of -log softmax(hidden W^T)[target]; gradients are made in forward, while a chunk's logits are there."""
+
+    @staticmethod
+    def forward(ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        wide = torch.promote_types(hidden.dtype, torch.float32)
+        loss, right = hidden.new_zeros((), dtype=wide), targets.new_zeros(())
+        needs_hidden, needs_weight, _ = ctx.needs_input_grad
+        grad_hidden = torch.empty_like(hidden) if needs_hidden else None
+        grad_weight = torch.zeros_like(weight) if needs_weight else None
+        step = max(1, _CHUNK_LOGITS // weight.shape[0])
+        for start in range(0, len(targets), step):
+            rows, wanted = hidden[start : start + step], targets[start : start + step]
+            valid = wanted != IGNORE
+            index = wanted.clamp(min=0)[:, None]
+            logits = (rows @ weight.T).to(wide)
+            top = logits.amax(-1, keepdim=True)
+            of_target = logits.gather(-1, index)
+            right += ((of_target >= top).squeeze(-1) & valid).sum()
+            exps = logits.sub_(top).exp_()
+            total = exps.sum(-1, keepdim=True)
+            loss += ((total.log() + top - of_target).squeeze(-1) * valid).sum()
+            if grad_hidden is not None or grad_weight is not None:
+                grad = exps.div_(total)
+                grad.scatter_add_(-1, index, torch.full_like(of_target, -1.0)).mul_(valid[:, None])
+                grad = grad.to(rows.dtype)
+                if grad_hidden is not None:
+                    torch.mm(grad, weight, out=grad_hidden[start : start + step])
+                if grad_weight is not None:
+                    grad_weight.addmm_(grad.T, rows)
+        ctx.save_for_backward(grad_hidden, grad_weight)
+        ctx.mark_non_differentiable(right)
+        return loss, right
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        grad_hidden, grad_weight = ctx.saved_tensors
+        scale = grads[0]
+        return (
+            None if grad_hidden is None else grad_hidden * scale.to(grad_hidden.dtype),
+            None if grad_weight is None else grad_weight * scale.to(grad_weight.dtype),
+            None,
+        )
+
+
+def cross_entropy(hidden: Tensor, weight: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Cross-entropy of the next token, summed over the valid positions.
+
+    `hidden` [..., D], `weight` [vocab, D], `targets` [...] int64 with IGNORE where nothing is to be predicted.
+    Returns the sum in nats (scalar, float32 or wider, differentiable) and the number of positions where the target has
+    the highest logit (scalar int64).
+    """
+    loss, right = _LinearCrossEntropy.apply(hidden.flatten(0, -2), weight, targets.flatten())
+    return loss, right

@@ -1,0 +1,74 @@
+"""The optimisation step: one function, shared by every stage that trains."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+from torch.nn.utils import clip_grad_norm_
+
+from candor.errors import TrainingError
+from candor.model import Routing, Transformer
+
+B = TypeVar("B")
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What one micro-batch gives the step: sums, which the step divides by the tokens of all micro-batches.
+
+    >>> Loss(total=tensor(812.4, grad_fn=...), sums={"loss": tensor(790.1)}, routing=None)
+    """
+
+    total: Tensor
+    """Scalar to minimise, summed over predicted tokens; carries gradient."""
+    sums: dict[str, Tensor]
+    """Figures for the log, summed over predicted tokens."""
+    routing: Routing | None
+    """What the routers did, for the bias update."""
+
+
+def train_step(
+    model: Transformer,
+    optimizer: torch.optim.Optimizer,
+    micro_batches: Sequence[B],
+    objective: Callable[[Transformer, B], Loss],
+    tokens: int,
+    *,
+    clip_norm: float,
+    bias_speed: float = 0.0,
+) -> dict[str, float]:
+    """Accumulate the gradient of the mean loss over `tokens`, clip it, step, and rebalance the experts.
+
+    `tokens` is the number of predicted tokens in all micro-batches together, so that how they are cut changes nothing.
+    Returns the means of the objective's sums and the figures of gradient and routers. A loss or gradient that is not
+    finite raises TrainingError before the optimizer has seen it.
+    """
+    sums: dict[str, Tensor] = {}
+    routings: list[Routing] = []
+    for batch in micro_batches:
+        loss = objective(model, batch)
+        (loss.total / tokens).backward()
+        for name, value in loss.sums.items():
+            sums[name] = sums.get(name, 0) + value.detach()
+        if loss.routing is not None:
+            routings.append(loss.routing)
+    norm = clip_grad_norm_(model.parameters(), clip_norm)
+    figures = {name: float(value) / tokens for name, value in sums.items()} | {"grad_norm": float(norm)}
+    if bad := [f"{name}={value}" for name, value in figures.items() if not math.isfinite(value)]:
+        raise TrainingError(
+            f"{', '.join(bad)}: not finite, so the step was not taken; lower the learning rate "
+            "(--set pretrain.optim.learning_rate=...) or look at the data of this step, then resume from the checkpoint"
+        )
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    if routings:
+        load = torch.stack([routing.load for routing in routings]).sum(0)
+        model.update_biases(load, bias_speed)
+        mean = load.double().mean(-1)
+        figures["max_violation"] = float(((load.amax(-1) - mean) / mean).max())
+        share = load / load.sum(-1, keepdim=True)
+        figures["router_entropy"] = float(-torch.xlogy(share, share).sum(-1).mean())
+    return figures
