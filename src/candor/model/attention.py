@@ -73,8 +73,10 @@ class LatentAttention(nn.Module):
         k_nope, v = kv.split((c.qk_nope_head_dim, c.v_head_dim), dim=-1)
         q = torch.cat((q_nope, q_rope), dim=-1)
         k = torch.cat((k_nope, k_rope[:, None].expand(-1, c.num_attention_heads, -1, -1)), dim=-1)
+        # Fused kernels want one width for all three: zeros behind the values cost little and are cut off again.
+        v = F.pad(v, (0, max(0, c.qk_head_dim - c.v_head_dim)))
         out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None, scale=self.scale)
-        return self.o_proj(out.transpose(1, 2).flatten(2))
+        return self.o_proj(out[..., : c.v_head_dim].transpose(1, 2).flatten(2))
 
     def decode(self, x: Tensor, cos: Tensor, sin: Tensor, cached: Tensor, start: int) -> Tensor:
         """Absorbed attention of the tokens [B, S, D] at positions start, start + 1, ... to the latents `cached`.

@@ -79,7 +79,7 @@ class Router(nn.Module):
         E, K = self.config.n_routed_experts, self.config.num_experts_per_tok
         sent = F.one_hot(chosen.view(sequences, -1), E).sum(1)  # tokens of each sequence to each expert [sequences, E]
         tokens = chosen.shape[0] // sequences
-        fraction = sent * (E / (K * tokens))
+        fraction = sent.to(scores.dtype) * (E / (K * tokens))
         probability = (scores / scores.sum(-1, keepdim=True)).view(sequences, tokens, E).mean(1)
         return Routing(sent.sum(0)[None], (fraction * probability).sum())
 
