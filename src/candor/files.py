@@ -93,6 +93,14 @@ def atomic_dir(path: Path) -> Iterator[Path]:
             shutil.rmtree(tmp, ignore_errors=True)
 
 
+def remove_dir(path: Path) -> None:
+    """Remove a folder so that a kill in the middle leaves no half folder under its name."""
+    doomed = path.with_name(f"{_TMP}old-{path.name}")
+    with disk_errors(path):
+        os.replace(path, doomed)
+        shutil.rmtree(doomed)
+
+
 def sha256(path: Path) -> str:
     """Hex digest of a file's bytes."""
     with open(path, "rb") as file:

@@ -1,0 +1,21 @@
+"""From sources to tokens: documents with provenance, a corpus in hash order, packed tokens, batches."""
+
+from candor.data.corpus import build_corpus, is_heldout, read_corpus
+from candor.data.loader import Batch, TokenLoader
+from candor.data.pack import PackConfig, pack, read_heldout, read_index
+from candor.data.sources import CorpusConfig, fingerprint, read_documents
+
+__all__ = [
+    "Batch",
+    "CorpusConfig",
+    "PackConfig",
+    "TokenLoader",
+    "build_corpus",
+    "fingerprint",
+    "is_heldout",
+    "pack",
+    "read_corpus",
+    "read_documents",
+    "read_heldout",
+    "read_index",
+]

@@ -1,0 +1,1 @@
+"""Training: one step, one optimizer, one schedule, one checkpoint, shared by every stage."""
