@@ -89,3 +89,8 @@ def stream(text: str) -> None:
     """A piece of generated text, at once and unchanged."""
     sys.stdout.write(text)
     sys.stdout.flush()
+
+
+def notice(text: str) -> None:
+    """One line on standard error, apart from the output proper."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(Text(text, style="dim"))

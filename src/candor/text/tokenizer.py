@@ -24,7 +24,7 @@ BOS, EOS, PAD = "<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>", 
 THINK_BEGIN, THINK_END = "<think>", "</think>"
 FIM_HOLE, FIM_BEGIN, FIM_END = "<｜fim▁hole｜>", "<｜fim▁begin｜>", "<｜fim▁end｜>"
 USER, ASSISTANT, EOT = "<｜User｜>", "<｜Assistant｜>", "<|EOT|>"
-_TOOLS = "calls▁begin calls▁end call▁begin call▁end outputs▁begin outputs▁end output▁begin output▁end sep".split()
+_TOOL_PARTS = [f"{part}▁{edge}" for part in ("calls", "call", "outputs", "output") for edge in ("begin", "end")]
 _HEAD = (BOS, EOS, PAD)
 _THOUGHTS = (THINK_BEGIN, THINK_END)
 _CONTROLS = (FIM_HOLE, FIM_BEGIN, FIM_END, USER, ASSISTANT, EOT)
@@ -33,7 +33,7 @@ _CONTROLS = (FIM_HOLE, FIM_BEGIN, FIM_END, USER, ASSISTANT, EOT)
 _TAIL = (
     *(AddedToken(text, special=False, normalized=False) for text in _THOUGHTS),
     *(AddedToken(text, special=True, normalized=False) for text in _CONTROLS),
-    *(AddedToken(f"<｜tool▁{name}｜>", special=False, normalized=False) for name in _TOOLS),
+    *(AddedToken(f"<｜tool▁{name}｜>", special=False, normalized=False) for name in (*_TOOL_PARTS, "sep")),
 )
 
 _BATCH = 1 << 20  # characters that are encoded at once
@@ -135,19 +135,21 @@ class Tokenizer:
             backend = tokenizers.Tokenizer.from_str(path.read_text(encoding="utf-8"))
         except Exception as error:  # the library raises bare Exception for every fault of the file
             raise ModelError(f"{path} is not a readable tokenizer ({error}); restore it from its source") from error
-        known = backend.get_vocab(with_added_tokens=False)
-        if not isinstance(backend.decoder, decoders.ByteLevel) or not known.keys() >= split.ALPHABET.keys():
+        bytes_known = backend.get_vocab(with_added_tokens=False).keys() >= split.ALPHABET.keys()
+        if not bytes_known or not isinstance(backend.decoder, decoders.ByteLevel) or backend.pre_tokenizer is None:
             raise ModelError(f"{path} is not a byte-level BPE; Candor reads tokenizers of the DeepSeek-V3 kind")
         config = files.read_json(folder / "tokenizer_config.json")
         if not isinstance(config, dict):
             raise ModelError(f"{folder / 'tokenizer_config.json'} is not a JSON object; restore it from its source")
-        names = {"bos_token": BOS, "eos_token": EOS}
-        names["pad_token"] = PAD if backend.token_to_id(PAD) is not None else EOS
+        added = {token.content for token in backend.get_added_tokens_decoder().values()}
+        names = {"bos_token": BOS, "eos_token": EOS, "pad_token": PAD if PAD in added else EOS}
         for key, default in names.items():
             value = config.get(key) or default
-            names[key] = value.get("content", default) if isinstance(value, dict) else value
-            if backend.token_to_id(names[key]) is None:
-                raise ModelError(f"{path} has no token {names[key]!r} (the {key}); name it in tokenizer_config.json")
+            names[key] = value.get("content", default) if isinstance(value, dict) else str(value)
+            if names[key] not in added:
+                raise ModelError(
+                    f"{path} has no special token {names[key]!r} as {key}; name one in tokenizer_config.json"
+                )
         return cls(backend, tuple(names.values()), _template_of(folder, config))
 
     def encode(self, text: str) -> list[int]:

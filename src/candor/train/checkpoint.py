@@ -50,7 +50,7 @@ class Checkpointer:
             files.remove_dir(old)
 
     def load(self, path: Path, model: Transformer, optimizer: Optimizer) -> dict[str, Any]:
-        """Fill model and optimizer from one checkpoint and return its state.
+        """Fill model, optimizer and random state from one checkpoint and return its state.
 
         CheckpointError for a damaged one (names the file) and for one of another run (names the setting).
         """
@@ -77,6 +77,8 @@ class Checkpointer:
         A damaged checkpoint is reported through `warn` and the one before it is tried.
         """
         if how == "never":
+            for old in self.steps():  # or they would be taken for later steps of the new run
+                files.remove_dir(old)
             return None
         if how != "auto":
             return self.load(Path(how), model, optimizer)
@@ -94,6 +96,14 @@ class Checkpointer:
                 f"no checkpoint in {self.folder} is whole; start over with --set pretrain.resume=never"
             )
         return None
+
+
+def load_weights(path: Path, model: Transformer) -> None:
+    """Fill `model` alone from a checkpoint; CheckpointError for a damaged one."""
+    _verify(path)
+    weights = model.state_dict()
+    load({"model": weights}, storage_reader=FileSystemReader(path), no_dist=True)
+    model.load_state_dict(weights)
 
 
 def _verify(path: Path) -> None:

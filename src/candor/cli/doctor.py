@@ -1,0 +1,45 @@
+"""`candor doctor`: what this machine has, and what is missing with the command that adds it."""
+
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import shutil
+from pathlib import Path
+
+import torch
+
+from candor.cli.console import Terminal
+from candor.records import code_version
+from candor.stages.run import best_device
+
+_LIBRARIES = ("torch", "numpy", "tokenizers", "safetensors", "pyarrow", "jinja2", "matplotlib", "rich", "typer")
+_EXTRAS = {
+    "datasets": ("hub", "Hugging Face datasets as a source"),
+    "tensorboard": ("tensorboard", "TensorBoard events of a run"),
+    "transformers": ("test", "parity tests"),
+}
+
+
+def examine() -> None:
+    """Print the report."""
+    terminal = Terminal()
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    disk = shutil.disk_usage(Path.cwd())
+    capability = torch.backends.cpu.get_cpu_capability()
+    terminal.table(
+        [
+            ["candor", code_version()],
+            ["python", f"{platform.python_version()} on {platform.platform()}"],
+            ["device", f"{best_device()} (CPU instructions: {capability})"],
+            ["threads", f"{torch.get_num_threads()} of {os.cpu_count()} processors"],
+            ["memory", f"{memory:.1f} GiB"],
+            ["disk here", f"{disk.free / 2**30:.1f} GiB free of {disk.total / 2**30:.1f}"],
+            *([name, importlib.metadata.version(name)] for name in _LIBRARIES),
+        ]
+    )
+    missing = [name for name in _EXTRAS if importlib.util.find_spec(name) is None]
+    for name in missing:
+        extra, what = _EXTRAS[name]
+        terminal.say(f"{name} is not installed ({what}): pip install 'candor-lm[{extra}]'")
+    terminal.say("ready: candor run laptop" if not missing else "ready without these: candor run laptop")

@@ -1,0 +1,176 @@
+"""The `candor` command. Each command imports what it needs when it runs, so that --help answers at once."""
+
+import os
+import sys
+import warnings
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from candor.cli import console
+from candor.errors import CandorError
+from candor.records import __version__
+
+app = typer.Typer(
+    name="candor",
+    help="Train, align, evaluate, release and serve a language model of the DeepSeek-V3 / R1 family.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+
+AI_NOTICE = "AI-generated, may be wrong · 内容由 AI 生成，可能有误"
+
+Sets = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Override one setting; repeat.")]
+Temperature = Annotated[float, typer.Option(help="0 takes the most likely token.")]
+TopP = Annotated[float, typer.Option(help="Keep the most likely tokens up to this probability.")]
+TopK = Annotated[int, typer.Option(help="Keep this many most likely tokens; 0 keeps all.")]
+MaxTokens = Annotated[int, typer.Option(help="Most tokens to generate.")]
+Seed = Annotated[int | None, typer.Option(help="Seed of the sampling.")]
+Stop = Annotated[list[str] | None, typer.Option(help="Text that ends the answer; repeat for more.")]
+ModelFolder = Annotated[Path, typer.Argument(help="Model folder in Hugging Face format.", metavar="MODEL")]
+
+
+@app.command()
+def run(
+    recipe: Annotated[str, typer.Argument(help="laptop, smoke, one_gpu, v3_671b, or a Python file with recipe().")],
+    sets: Sets = None,
+    data: Annotated[str | None, typer.Option(help="Your text: file, folder, JSONL, Parquet, hf:owner/name.")] = None,
+    fields: Annotated[str | None, typer.Option(help="Fields of the rows to join, e.g. question,answer.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the run [runs/RECIPE].")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print settings, sizes, memory and time; do nothing.")
+    ] = False,
+) -> None:
+    """Carry out a recipe: corpus, tokenizer, tokens, training, export, evaluation, report.
+
+    What is already there and would come out the same is kept, so the same command goes on after a stop.
+
+    \b
+    candor run laptop
+    candor run laptop --data novels.jsonl --fields text --out runs/novels
+    candor run laptop --set pretrain.total_tokens=2e6 --set seed=1
+    candor run v3_671b --dry-run
+    """
+    from candor.cli import runs
+    from candor.config import override
+    from candor.recipes import find_recipe
+
+    config = find_recipe(recipe)
+    if data is not None:
+        sets = [f"corpus.source={data}", *(sets or [])]
+    if fields is not None:
+        sets = [f"corpus.fields={fields}", *(sets or [])]
+    for assignment in sets or []:
+        config = override(config, assignment)
+    folder = out or Path("runs") / config.name
+    if dry_run:
+        runs.show_plan(config)
+    else:
+        runs.carry_out(config, folder)
+
+
+@app.command()
+def generate(
+    model: ModelFolder,
+    prompt: Annotated[str, typer.Argument(help="Text to continue; - reads standard input.")],
+    max_tokens: MaxTokens = 128,
+    temperature: Temperature = 1.0,
+    top_p: TopP = 1.0,
+    top_k: TopK = 0,
+    seed: Seed = None,
+    stop: Stop = None,
+) -> None:
+    """Continue a text with a model folder; the text goes to standard output as it comes.
+
+    \b
+    candor generate runs/laptop/model "def main("
+    candor generate runs/laptop/model "import os" --temperature 0 --max-tokens 40
+    """
+    from candor.cli import runs
+
+    params = runs.sampling(max_tokens, temperature, top_p, top_k, seed, stop)
+    runs.continue_text(model, sys.stdin.read() if prompt == "-" else prompt, params)
+
+
+@app.command()
+def chat(
+    model: ModelFolder,
+    system: Annotated[str | None, typer.Option(help="System message.")] = None,
+    max_tokens: MaxTokens = 512,
+    temperature: Temperature = 0.6,
+    top_p: TopP = 0.95,
+    top_k: TopK = 0,
+    seed: Seed = None,
+    stop: Stop = None,
+) -> None:
+    """Talk to a model in its chat template; an empty line or Ctrl-D ends.
+
+    \b
+    candor chat runs/laptop/model
+    """
+    from candor.cli import runs
+
+    runs.converse(model, system, runs.sampling(max_tokens, temperature, top_p, top_k, seed, stop))
+
+
+@app.command()
+def init(
+    recipe: Annotated[str, typer.Argument(help="Recipe to start from.")],
+    path: Annotated[Path, typer.Argument(help="Python file to write.")] = Path("recipe.py"),
+) -> None:
+    """Write an editable recipe, which `candor run FILE.py` carries out.
+
+    \b
+    candor init laptop my_recipe.py
+    candor run my_recipe.py --dry-run
+    """
+    from candor.cli import runs
+
+    runs.write_recipe(recipe, path)
+
+
+@app.command()
+def doctor() -> None:
+    """Report versions, devices, threads, and what is missing with the command that adds it."""
+    from candor.cli.doctor import examine
+
+    examine()
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"candor {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Options of `candor` itself."""
+
+
+def main() -> None:
+    """Entry point: a CandorError is one line on standard error and its exit code."""
+    warnings.showwarning = lambda message, *_args, **_kwargs: console.notice(f"warning: {message}")
+    warnings.filterwarnings("ignore", module=r"torch\.distributed")  # about checkpoints without a process group
+    try:
+        app()
+    except CandorError as problem:
+        console.error(str(problem))
+        sys.exit(problem.exit_code)
+    except MemoryError:
+        console.error("out of memory; lower pretrain.micro_batch or the size of the model")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        console.error("interrupted; the same command goes on from what is finished")
+        sys.exit(130)
+    except BrokenPipeError:  # `candor ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)

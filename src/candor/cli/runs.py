@@ -1,0 +1,181 @@
+"""What the commands run, plan, generate and chat show."""
+
+import time
+from pathlib import Path
+
+from candor import files
+from candor.cli import console
+from candor.cli.main import AI_NOTICE
+from candor.config import describe
+from candor.errors import ConfigError, ModelError
+from candor.infer import Completion, SamplingParams, generate
+from candor.model import Transformer
+from candor.model.hub import load_model
+from candor.plan.counts import count_parameters
+from candor.plan.estimate import estimate_training
+from candor.recipes import RECIPES
+from candor.stages.run import Run, RunConfig, best_device
+from candor.text import Tokenizer
+
+_RECIPE = '''"""A recipe of your own: `candor run {path} --dry-run` shows what it comes to."""
+
+from dataclasses import replace
+
+from candor.recipes.pretraining import {name}
+from candor.stages.run import RunConfig
+
+
+def recipe() -> RunConfig:
+    """Change what you like; every field is explained by --dry-run."""
+    base = {name}()
+    return replace(
+        base,
+        name="{stem}",
+        pretrain=replace(base.pretrain, total_tokens={tokens}),
+    )
+'''
+
+
+def carry_out(config: RunConfig, folder: Path) -> None:
+    """Run every stage and print the headline figures and the sample."""
+    start = time.monotonic()
+    terminal = console.Terminal()
+    terminal.say(f"{config.name}: into {folder}", "bold")
+    Run(config, folder, terminal).execute()
+    summary = files.read_json(folder / "report" / "summary.json")
+    sample = files.read_json(folder / "evals" / "sample.json")
+    terminal.say("")
+    terminal.say("Held-out text, bits per byte (less is better)", "bold")
+    terminal.table(
+        [
+            ["  this model, each document read alone", f"{summary['pretrain.bits_per_byte']:.3f}"],
+            ["  gzip -9, documents concatenated", f"{summary['pretrain.gzip_bits_per_byte']:.3f}"],
+            ["  xz -9e, documents concatenated", f"{summary['pretrain.xz_bits_per_byte']:.3f}"],
+        ]
+    )
+    terminal.say("")
+    terminal.say(f"Continuation ({AI_NOTICE})", "bold")
+    terminal.say(sample["prompt"] + "|" + sample["text"])
+    terminal.say("")
+    terminal.say(f"report  {folder / 'report' / 'index.html'}")
+    terminal.say(f'model   {folder / "model"}   try: candor generate {folder / "model"} "import "')
+    minutes, seconds = divmod(round(time.monotonic() - start), 60)
+    terminal.say(f"done in {minutes}:{seconds:02}")
+
+
+def show_plan(config: RunConfig) -> None:
+    """Print the resolved settings, the parameter counts, memory and time."""
+    terminal = console.Terminal()
+    terminal.say(f"recipe {config.name}: settings", "bold")
+    terminal.table([[f"  {name}", value, f"# {doc}" if doc else ""] for name, value, doc in describe(config)])
+    counts = count_parameters(config.model)
+    terminal.say("")
+    terminal.say("parameters", "bold")
+    rows = [
+        (counts.main, "main model: embedding, layers, final norm, head"),
+        (counts.activated, "of them activated by a token, embedding and head included"),
+        (counts.mtp, "added by the MTP modules, without their copies of embedding and head"),
+        (counts.stored, "elements of an FP8 release as the hub counts them: MTP copies, FP8 scales, gate biases"),
+    ]
+    terminal.table([[f"  {number:>23,}", meaning] for number, meaning in rows])
+    p, hardware = config.pretrain, config.hardware
+    e = estimate_training(
+        config.model,
+        hardware,
+        total_tokens=p.total_tokens,
+        sequence_length=p.sequence_length,
+        micro_batch=p.micro_batch,
+        bytes_each=2 if hardware.peak_tflops else 4,
+    )
+    terminal.say("")
+    terminal.say("memory and time of pre-training (estimates)", "bold")
+    where = f"{hardware.accelerators:,} accelerators" if hardware.accelerators > 1 else "one device"
+    peak = "given" if hardware.peak_tflops else "measured here, float32"
+    hours = e.seconds / 3600
+    terminal.table(
+        [
+            ["  state per device", _bytes(e.state_bytes), f"{hardware.bytes_per_parameter:g} bytes per parameter"],
+            ["  activations per device", _bytes(e.activation_bytes), "one micro-batch, nothing split or recomputed"],
+            ["  compute", f"{e.flops_per_token / 1e9:,.3f} GFLOPs per token", f"{p.total_tokens:,} tokens"],
+            ["  peak per device", f"{e.peak_flops / 1e12:,.3f} TFLOP/s", f"{peak}; {hardware.utilisation:.0%} assumed"],
+            ["  time", _duration(e.seconds), f"{where}; {hours * hardware.accelerators:,.1f} device hours"],
+        ]
+    )
+
+
+def _bytes(number: float) -> str:
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
+        if number < 1024 or unit == "TiB":
+            break
+        number /= 1024
+    return f"{number:,.1f} {unit}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:,.1f} h ({seconds / 86400:,.1f} days)"
+
+
+def sampling(
+    max_tokens: int, temperature: float, top_p: float, top_k: int, seed: int | None, stop: list[str] | None
+) -> SamplingParams:
+    """The options of generate and chat as a record."""
+    return SamplingParams(temperature, top_p, top_k, max_tokens, seed, tuple(stop or ()))
+
+
+def _load(folder: Path) -> tuple[Transformer, Tokenizer]:
+    model = load_model(folder, device=best_device())
+    tokenizer = Tokenizer.load(folder)
+    if tokenizer.vocab_size > model.config.vocab_size:
+        raise ModelError(
+            f"{folder}: the tokenizer has {tokenizer.vocab_size} tokens, the model {model.config.vocab_size}; "
+            "they do not belong together"
+        )
+    return model, tokenizer
+
+
+def continue_text(folder: Path, prompt: str, params: SamplingParams) -> None:
+    """Stream one continuation to standard output, the notice to standard error."""
+    model, tokenizer = _load(folder)
+    console.notice(AI_NOTICE)
+    for piece in generate(model, tokenizer, [tokenizer.bos_id, *tokenizer.encode(prompt)], params):
+        if isinstance(piece, str):
+            console.stream(piece)
+    console.stream("\n")
+
+
+def converse(folder: Path, system: str | None, params: SamplingParams) -> None:
+    """A dialogue on the terminal."""
+    model, tokenizer = _load(folder)
+    console.notice(AI_NOTICE)
+    messages: list[dict[str, str]] = [{"role": "system", "content": system}] if system else []
+    while True:
+        try:
+            said = input("> ")
+        except EOFError:
+            break
+        if not said.strip():
+            break
+        messages.append({"role": "user", "content": said})
+        answer = ""
+        for piece in generate(model, tokenizer, tokenizer.encode_chat(messages), params):
+            if isinstance(piece, Completion):
+                answer = piece.text
+            else:
+                console.stream(piece)
+        console.stream("\n")
+        messages.append({"role": "assistant", "content": answer})
+
+
+def write_recipe(name: str, path: Path) -> None:
+    """Write a recipe file that starts from a shipped one; an existing file is never replaced."""
+    if name not in RECIPES:
+        raise ConfigError(f"there is no recipe {name!r}; there are: {', '.join(RECIPES)}")
+    if path.exists():
+        raise ConfigError(f"{path} exists; choose another name")
+    if path.suffix != ".py":
+        raise ConfigError(f"{path} must end in .py, so that `candor run` knows it as a recipe")
+    tokens = f"{RECIPES[name]().pretrain.total_tokens:_}"
+    files.atomic_write(path, _RECIPE.format(name=name, path=path, stem=path.stem, tokens=tokens))
+    console.Terminal().say(f"wrote {path}; now: candor run {path} --dry-run")

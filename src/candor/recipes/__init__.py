@@ -1,0 +1,32 @@
+"""Recipes: a run is a Python function that returns a full typed configuration. Copy one and change it."""
+
+import difflib
+import runpy
+from collections.abc import Callable
+from pathlib import Path
+
+from candor.errors import ConfigError
+from candor.recipes.pretraining import laptop, one_gpu, smoke, v3_671b
+from candor.stages.run import RunConfig
+
+RECIPES: dict[str, Callable[[], RunConfig]] = {recipe.__name__: recipe for recipe in (laptop, smoke, one_gpu, v3_671b)}
+"""The recipes that ship, by name."""
+
+
+def find_recipe(name: str) -> RunConfig:
+    """The configuration of a recipe by its name, or of the function `recipe()` in a Python file of your own."""
+    if name in RECIPES:
+        return RECIPES[name]()
+    if name.endswith(".py"):
+        if not Path(name).is_file():
+            raise ConfigError(
+                f"recipe file {name} does not exist; `candor init laptop {name}` writes one to start from"
+            )
+        found = runpy.run_path(name).get("recipe")
+        config = found() if callable(found) else None
+        if not isinstance(config, RunConfig):
+            raise ConfigError(f"{name} has no function recipe() that returns a RunConfig; see `candor init`")
+        return config
+    near = difflib.get_close_matches(name, RECIPES, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(RECIPES)}, or a Python file"
+    raise ConfigError(f"there is no recipe {name!r}; {hint}")

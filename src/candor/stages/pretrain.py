@@ -1,0 +1,162 @@
+"""Pre-training: next tokens and the tokens after next over packed windows (V3 sections 2.1, 2.2 and 4.2)."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from candor.data import Batch, TokenLoader, read_index
+from candor.errors import ConfigError
+from candor.model import ModelConfig, Transformer
+from candor.model.heads import cross_entropy
+from candor.train.checkpoint import Checkpointer
+from candor.train.loop import Progress, StepPlan, fit
+from candor.train.optim import OptimConfig, build_optimizer
+from candor.train.schedule import V3_CONSTANT, V3_COSINE_END, ScheduleConfig, batch_size, rate_factor
+from candor.train.step import Loss
+
+
+@dataclass(frozen=True)
+class PretrainConfig:
+    """The recipe of pre-training; what V3 gives in tokens stands here as a fraction of the run."""
+
+    total_tokens: int = 1_000_000
+    """Tokens to train on; the last step may exceed it."""
+    sequence_length: int = 256
+    """Tokens in a window."""
+    micro_batch: int = 16
+    """Sequences that go through the model at once; changes memory, not the result."""
+    init_std: float = 0.006
+    """Standard deviation of the initial weights (V3: 0.006)."""
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    """Optimizer."""
+    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    """Learning rate and batch over the run."""
+    mtp_weight: tuple[float, float] = (0.3, 0.1)
+    """Weight of the MTP loss before and after 10/14.8 of the run."""
+    bias_speed: float = 0.001
+    """Step of the expert biases, until the last 0.5/14.8 of the run."""
+    balance_weight: float = 1e-4
+    """Weight of the sequence-wise balance loss."""
+    mask_documents: bool = False
+    """Whether attention stops at document boundaries (V3: no)."""
+    checkpoint_every: int = 100
+    """Steps between checkpoints."""
+    keep_checkpoints: int = 2
+    """Checkpoints kept."""
+    resume: str = "auto"
+    """auto: the newest good checkpoint; never: start over; or the path of a checkpoint."""
+    tensorboard: bool = False
+    """Also write TensorBoard events."""
+
+    def __post_init__(self) -> None:
+        for name in ("total_tokens", "sequence_length", "micro_batch", "checkpoint_every", "keep_checkpoints"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"pretrain.{name}={getattr(self, name)} must be at least 1")
+
+
+class Pretraining:
+    """The curriculum of the loop: windows of the loader, the V3 schedules, next-token and MTP losses."""
+
+    def __init__(self, config: PretrainConfig, loader: TokenLoader):
+        self.config, self.loader = config, loader
+        self.state_dict, self.load_state_dict = loader.state_dict, loader.load_state_dict
+
+    def next(self, step: int, tokens: int) -> StepPlan | None:
+        """The next step, or None after `total_tokens`."""
+        c = self.config
+        if tokens >= c.total_tokens:
+            return None
+        progress = tokens / c.total_tokens
+        sequences = batch_size(c.schedule, progress)
+        pieces = [min(c.micro_batch, sequences - start) for start in range(0, sequences, c.micro_batch)]
+        mtp_weight = c.mtp_weight[progress >= V3_CONSTANT]
+
+        def objective(model: Transformer, batch: Batch) -> Loss:
+            return pretrain_loss(model, batch, mtp_weight=mtp_weight, balance_weight=c.balance_weight)
+
+        return StepPlan(
+            micro_batches=[self.loader.next_batch(piece) for piece in pieces],
+            tokens=sequences * c.sequence_length,
+            objective=objective,
+            rate=rate_factor(c.schedule, step, progress),
+            bias_speed=c.bias_speed if progress < V3_COSINE_END else 0.0,
+        )
+
+
+def pretrain_loss(model: Transformer, batch: Batch, *, mtp_weight: float, balance_weight: float) -> Loss:
+    """CE of the next token + mtp_weight / modules * sum of the modules' CE + balance_weight * balance loss.
+
+    Sums over the batch's predicted tokens; the balance loss, one per sequence, counts as often as it has tokens.
+    """
+    out = model.train_forward(batch.tokens, batch.segments)
+    S = out.hidden.shape[1]
+    loss, _ = cross_entropy(out.hidden, model.lm_head.weight, batch.tokens[:, 1 : S + 1])
+    total, sums = loss, {"loss": loss}
+    for depth, hidden in enumerate(out.mtp_hidden, start=2):
+        mtp_loss, right = cross_entropy(hidden, model.lm_head.weight, batch.tokens[:, depth : S + depth])
+        total = total + mtp_weight / len(out.mtp_hidden) * mtp_loss
+        name = "mtp" if depth == 2 else f"mtp{depth - 1}"
+        sums |= {f"{name}_loss": mtp_loss, f"{name}_accuracy": right}
+    if out.routing is not None:
+        total = total + balance_weight * S * out.routing.balance
+        sums["balance_loss"] = out.routing.balance.detach() * S
+    return Loss(total, sums, out.routing)
+
+
+def pretrain(
+    config: PretrainConfig,
+    model_config: ModelConfig,
+    tokens: Path,
+    folder: Path,
+    seed: int,
+    *,
+    say: Any,
+    progress: Progress,
+    device: torch.device,
+) -> Transformer:
+    """Train into `folder` (`step-N/`, `metrics.jsonl`), resuming what is there, and return the model in eval mode."""
+    index = read_index(tokens)
+    if index["vocab_size"] != model_config.vocab_size:
+        raise ConfigError(
+            f"the tokens in {tokens} have a vocabulary of {index['vocab_size']}, the model one of "
+            f"{model_config.vocab_size}; set model.vocab_size and tokenizer.vocab_size to the same number"
+        )
+    if config.sequence_length > model_config.max_position_embeddings:
+        raise ConfigError(
+            f"pretrain.sequence_length={config.sequence_length} exceeds model.max_position_embeddings="
+            f"{model_config.max_position_embeddings}; lower one or raise the other"
+        )
+    loader = TokenLoader(
+        tokens,
+        config.sequence_length,
+        lookahead=1 + model_config.num_nextn_predict_layers,
+        seed=seed,
+        mask_documents=config.mask_documents,
+    )
+    model = Transformer(model_config)
+    model.init_weights(config.init_std, torch.Generator().manual_seed(seed))
+    model.to(device)
+    optimizer = build_optimizer(model, config.optim)
+    settings = asdict(config)
+    for name in ("resume", "checkpoint_every", "keep_checkpoints", "tensorboard", "micro_batch"):
+        del settings[name]  # these may change between a stop and a resume
+    identity = {"tokenizer": index["tokenizer"], "model": asdict(model_config), "pretrain": settings, "seed": seed}
+    checkpointer = Checkpointer(folder, json.loads(json.dumps(identity)), config.keep_checkpoints)
+    fit(
+        model,
+        optimizer,
+        Pretraining(config, loader),
+        checkpointer,
+        total_tokens=config.total_tokens,
+        clip_norm=config.optim.clip_norm,
+        checkpoint_every=config.checkpoint_every,
+        resume=config.resume,
+        metrics=folder / "metrics.jsonl",
+        tensorboard=config.tensorboard,
+        say=say,
+        progress=progress,
+    )
+    return model
