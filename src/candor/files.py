@@ -69,13 +69,11 @@ def atomic_write(path: Path, content: str | bytes) -> None:
 def atomic_dir(path: Path) -> Iterator[Path]:
     """Yield a temporary folder that becomes `path` when the block ends well, and vanishes when it does not.
 
-    An earlier folder at `path` stays readable until the new one is complete, then goes. Temporary folders that a killed
-    process left beside `path` are removed first.
+    An earlier folder at `path` stays readable until the new one is complete, then goes.
     """
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        for stale in path.parent.glob(f"{_TMP}*-{path.name}"):
-            shutil.rmtree(stale)
+        tidy(path.parent, path.name)
         tmp = path.with_name(f"{_TMP}{os.getpid()}-{path.name}")
         old = path.with_name(f"{_TMP}old-{path.name}")
         tmp.mkdir()
@@ -95,10 +93,37 @@ def atomic_dir(path: Path) -> Iterator[Path]:
 
 def remove_dir(path: Path) -> None:
     """Remove a folder so that a kill in the middle leaves no half folder under its name."""
-    doomed = path.with_name(f"{_TMP}old-{path.name}")
+    doomed = path.with_name(f"{_TMP}{os.getpid()}-{path.name}")
     with disk_errors(path):
         os.replace(path, doomed)
         shutil.rmtree(doomed)
+
+
+def tidy(folder: Path, name: str = "") -> None:
+    """Clear away in `folder` what killed processes left of `name` (empty: of everything).
+
+    What was moved aside but not yet succeeded by a new one gets its name back.
+    """
+    for left in folder.glob(".tmp-*"):
+        _, writer, target = left.name.removeprefix(".").split("-", 2)
+        if (name and target != name) or (writer.isdecimal() and int(writer) != os.getpid() and _alive(int(writer))):
+            continue
+        if writer == "old" and not (folder / target).exists():
+            os.replace(left, folder / target)
+        elif left.is_dir():
+            shutil.rmtree(left)
+        else:
+            left.unlink()
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def sha256(path: Path) -> str:

@@ -1,9 +1,9 @@
 """One small tokenizer, trained on text that every Python has plus some Chinese, for all tests of this folder."""
 
 from pathlib import Path
+from pydoc_data.topics import topics
 
 import pytest
-from pydoc_data.topics import topics
 
 from candor.text import Tokenizer
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from candor.errors import ConfigError, DataError, ModelError
-from candor.text import ASSISTANT, BOS, EOS, THINK_BEGIN, USER, Message, Tokenizer, chat
+from candor.text import ASSISTANT, BOS, EOS, THINK_BEGIN, USER, Message, Tokenizer
 from tests.text.test_tokenizer import V3_TAIL, auto
 
 
@@ -76,14 +76,6 @@ def test_without_generation_prompt_the_text_ends_with_the_last_message(tokenizer
 def test_arguments_given_as_an_object_become_json(tokenizer: Tokenizer) -> None:
     messages = [TOOL_CALL[0], {**TOOL_CALL[1], "tool_calls": [call("get", {"city": "北京", "n": [1, "<b>"]})]}]
     assert '```json\n{"city": "北京", "n": [1, "<b>"]}\n```' in tokenizer.render_chat(messages)
-
-
-def test_v3_and_r1_differ_only_in_how_an_answer_opens() -> None:
-    v3, r1 = (chat.template(name).partition("-#}")[2] for name in ("v3", "r1"))
-    assert (
-        v3.replace("{{- '<｜Assistant｜>' -}}\n{%- endif -%}", "{{- '<｜Assistant｜><think>\\n' -}}\n{%- endif -%}")
-        == r1
-    )
 
 
 @pytest.mark.parametrize("template", ["v3", "r1"])

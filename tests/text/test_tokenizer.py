@@ -1,5 +1,6 @@
 """Training, ids, round trips, files: against transformers' AutoTokenizer and a plain BPE written out here."""
 
+import itertools
 import json
 import os
 import subprocess
@@ -37,7 +38,7 @@ def naive_bpe(folder: Path, text: str) -> list[int]:
     ids = []
     for piece in split_by_regex(text):
         parts = [char[byte] for byte in piece.encode()]
-        while pairs := [pair for pair in zip(parts, parts[1:], strict=False) if pair in rank]:
+        while pairs := [pair for pair in itertools.pairwise(parts) if pair in rank]:
             best, joined = min(pairs, key=rank.__getitem__), list[str]()
             while parts:
                 width = 2 if tuple(parts[:2]) == best else 1

@@ -9,6 +9,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+AI_NOTICE = "AI-generated, may be wrong · 内容由 AI 生成，可能有误"
+"""Stands with everything that a model wrote."""
+
 _PLAIN_EVERY = 10.0
 """Seconds between progress lines where the output is a file or a pipe."""
 

@@ -22,8 +22,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 
-AI_NOTICE = "AI-generated, may be wrong · 内容由 AI 生成，可能有误"
-
 Sets = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Override one setting; repeat.")]
 Temperature = Annotated[float, typer.Option(help="0 takes the most likely token.")]
 TopP = Annotated[float, typer.Option(help="Keep the most likely tokens up to this probability.")]
@@ -159,7 +157,6 @@ def _options(
 def main() -> None:
     """Entry point: a CandorError is one line on standard error and its exit code."""
     warnings.showwarning = lambda message, *_args, **_kwargs: console.notice(f"warning: {message}")
-    warnings.filterwarnings("ignore", module=r"torch\.distributed")  # about checkpoints without a process group
     try:
         app()
     except CandorError as problem:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from candor import files
 from candor.cli import console
-from candor.cli.main import AI_NOTICE
 from candor.config import describe
 from candor.errors import ConfigError, ModelError
 from candor.infer import Completion, SamplingParams, generate
@@ -54,7 +53,7 @@ def carry_out(config: RunConfig, folder: Path) -> None:
         ]
     )
     terminal.say("")
-    terminal.say(f"Continuation ({AI_NOTICE})", "bold")
+    terminal.say(f"Continuation ({console.AI_NOTICE})", "bold")
     terminal.say(sample["prompt"] + "|" + sample["text"])
     terminal.say("")
     terminal.say(f"report  {folder / 'report' / 'index.html'}")
@@ -138,7 +137,7 @@ def _load(folder: Path) -> tuple[Transformer, Tokenizer]:
 def continue_text(folder: Path, prompt: str, params: SamplingParams) -> None:
     """Stream one continuation to standard output, the notice to standard error."""
     model, tokenizer = _load(folder)
-    console.notice(AI_NOTICE)
+    console.notice(console.AI_NOTICE)
     for piece in generate(model, tokenizer, [tokenizer.bos_id, *tokenizer.encode(prompt)], params):
         if isinstance(piece, str):
             console.stream(piece)
@@ -148,7 +147,7 @@ def continue_text(folder: Path, prompt: str, params: SamplingParams) -> None:
 def converse(folder: Path, system: str | None, params: SamplingParams) -> None:
     """A dialogue on the terminal."""
     model, tokenizer = _load(folder)
-    console.notice(AI_NOTICE)
+    console.notice(console.AI_NOTICE)
     messages: list[dict[str, str]] = [{"role": "system", "content": system}] if system else []
     while True:
         try:

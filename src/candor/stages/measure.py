@@ -110,9 +110,7 @@ def write_report(name: str, run: Path, folder: Path) -> None:
     plot_curves(lines, folder / "curves.png")
     template = resources.files("candor.stages").joinpath("templates/report.html.jinja").read_text(encoding="utf-8")
     page = Environment(autoescape=True).from_string(template)
-    provenance = {
-        stage: Provenance.read(run / stage) for stage in ("corpus", "tokens", "checkpoints", "model", "evals")
-    }
+    stages = ("corpus", "tokenizer", "tokens", "checkpoints", "model", "evals")
     files.atomic_write(
         folder / "index.html",
         page.render(

@@ -1,16 +1,17 @@
 """Pre-training: next tokens and the tokens after next over packed windows (V3 sections 2.1, 2.2 and 4.2)."""
 
-import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from candor.config import to_dict
 from candor.data import Batch, TokenLoader, read_index
 from candor.errors import ConfigError
 from candor.model import ModelConfig, Transformer
 from candor.model.heads import cross_entropy
+from candor.records import Provenance
 from candor.train.checkpoint import Checkpointer
 from candor.train.loop import Progress, StepPlan, fit
 from candor.train.optim import OptimConfig, build_optimizer
@@ -55,6 +56,11 @@ class PretrainConfig:
         for name in ("total_tokens", "sequence_length", "micro_batch", "checkpoint_every", "keep_checkpoints"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"pretrain.{name}={getattr(self, name)} must be at least 1")
+
+    def settings(self) -> dict[str, Any]:
+        """The fields that decide the result; the others may change between a stop and a resume."""
+        free = ("micro_batch", "checkpoint_every", "keep_checkpoints", "resume", "tensorboard")
+        return {name: value for name, value in to_dict(self).items() if name not in free}
 
 
 class Pretraining:
@@ -140,11 +146,14 @@ def pretrain(
     model.init_weights(config.init_std, torch.Generator().manual_seed(seed))
     model.to(device)
     optimizer = build_optimizer(model, config.optim)
-    settings = asdict(config)
-    for name in ("resume", "checkpoint_every", "keep_checkpoints", "tensorboard", "micro_batch"):
-        del settings[name]  # these may change between a stop and a resume
-    identity = {"tokenizer": index["tokenizer"], "model": asdict(model_config), "pretrain": settings, "seed": seed}
-    checkpointer = Checkpointer(folder, json.loads(json.dumps(identity)), config.keep_checkpoints)
+    identity = {
+        "tokenizer": index["tokenizer"],
+        "data": Provenance.read(tokens).digest,
+        "model": to_dict(model_config),
+        "pretrain": config.settings(),
+        "seed": seed,
+    }
+    checkpointer = Checkpointer(folder, identity, config.keep_checkpoints)
     fit(
         model,
         optimizer,

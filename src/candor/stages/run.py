@@ -1,6 +1,5 @@
 """A run: its configuration and its stages, each a folder with its provenance, made only when something changed."""
 
-import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ import torch
 from candor import files
 from candor.config import to_dict
 from candor.data import CorpusConfig, PackConfig, build_corpus, fingerprint, pack, read_corpus
-from candor.errors import DataError, ModelError
+from candor.errors import ConfigError, DataError, ModelError
 from candor.model import ModelConfig, Transformer
 from candor.model.config import nano
 from candor.model.hub import load_model, write_model
@@ -20,7 +19,7 @@ from candor.plan.estimate import HardwareConfig
 from candor.records import Provenance, code_version
 from candor.stages.measure import EvaluateConfig, evaluate, write_report
 from candor.stages.pretrain import PretrainConfig, pretrain
-from candor.text import Tokenizer
+from candor.text import TEMPLATES, Tokenizer
 from candor.train.checkpoint import load_weights
 from candor.train.loop import Progress
 
@@ -43,6 +42,12 @@ class ExportConfig:
     """float32 or bfloat16; the gate bias is always float32."""
     template: str = "v3"
     """Chat template in tokenizer_config.json: v3, or r1 which opens with <think>."""
+
+    def __post_init__(self) -> None:
+        if self.dtype not in ("float32", "bfloat16"):
+            raise ConfigError(f"export.dtype={self.dtype!r} must be float32 or bfloat16")
+        if self.template not in TEMPLATES:
+            raise ConfigError(f"export.template={self.template!r} must be one of {', '.join(TEMPLATES)}")
 
 
 @dataclass(frozen=True)
@@ -94,8 +99,7 @@ class Run:
     def execute(self) -> None:
         """Make every stage whose folder is missing, damaged or made from something else; the rest is kept."""
         with files.lock(self.out):
-            for stale in self.out.glob(".tmp-*"):
-                shutil.rmtree(stale, ignore_errors=True)
+            files.tidy(self.out)
             for stage in STAGES:
                 self._make(stage)
 
@@ -105,7 +109,8 @@ class Run:
         if not stage.inputs:
             inputs["source"] = fingerprint(self.config.corpus)
         settings = stage.settings(self.config)
-        if (folder / Provenance.FILE).exists():
+        again = stage.in_place and self.config.pretrain.resume == "never"
+        if (folder / Provenance.FILE).exists() and not again:
             try:
                 made = Provenance.read(folder)
                 if made.made_by(stage.name, inputs, settings, self.config.seed):
@@ -119,6 +124,7 @@ class Run:
         if stage.in_place:
             with files.disk_errors(folder):
                 folder.mkdir(exist_ok=True)
+                files.tidy(folder)
                 (folder / Provenance.FILE).unlink(missing_ok=True)
                 stage.make(self, folder)
             Provenance(stage.name, inputs, settings, self.config.seed, files.checksums(folder)).write(folder)
@@ -176,7 +182,7 @@ class Run:
         """Export the last checkpoint and prove that the folder gives the same logits."""
         model = Transformer(self.config.model)
         load_weights(last_checkpoint(self.out / "checkpoints"), model)
-        dtype = {"float32": torch.float32, "bfloat16": torch.bfloat16}[self.config.export.dtype]
+        dtype: torch.dtype = getattr(torch, self.config.export.dtype)
         write_model(model, folder, dtype)
         tokenizer = Tokenizer.load(self.out / "tokenizer")
         tokenizer.save(folder, template=self.config.export.template)
@@ -211,7 +217,7 @@ STAGES = (
     Stage(
         "checkpoints",
         ("tokens",),
-        lambda c: {"model": to_dict(c.model), "pretrain": to_dict(c.pretrain)},
+        lambda c: {"model": to_dict(c.model), "pretrain": c.pretrain.settings()},
         Run.checkpoints,
         in_place=True,
     ),

@@ -31,7 +31,8 @@ def template(name: str) -> str:
     """Source of one of our own templates, `v3` or `r1`; ConfigError for another name."""
     if name not in TEMPLATES:
         raise ConfigError(f"there is no chat template {name!r}; choose one of {', '.join(TEMPLATES)}")
-    return (Path(__file__).parent / "templates" / f"{name}.jinja").read_text(encoding="utf-8")
+    source = Path(__file__).with_name("chat.jinja").read_text(encoding="utf-8")
+    return source.replace("opens_with_thought = false", f"opens_with_thought = {str(name == 'r1').lower()}")
 
 
 def check(messages: Any) -> None:

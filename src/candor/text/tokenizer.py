@@ -142,6 +142,9 @@ class Tokenizer:
         if not isinstance(config, dict):
             raise ModelError(f"{folder / 'tokenizer_config.json'} is not a JSON object; restore it from its source")
         added = {token.content for token in backend.get_added_tokens_decoder().values()}
+        backend.post_processor = processors.ByteLevel(
+            trim_offsets=False
+        )  # released ones add a begin token to all texts
         names = {"bos_token": BOS, "eos_token": EOS, "pad_token": PAD if PAD in added else EOS}
         for key, default in names.items():
             value = config.get(key) or default
