@@ -22,33 +22,53 @@ from candor.errors import ConfigError
 C = TypeVar("C")
 
 
-def override(config: C, assignment: str) -> C:
-    """Return `config` with one field replaced.
+def override(config: C, *assignments: str) -> C:
+    """Return `config` with fields replaced; it is checked once all of them are in place.
 
-    >>> override(ModelConfig(...), "num_hidden_layers=6")
+    >>> override(ModelConfig(...), "num_hidden_layers=6", "first_k_dense_replace=2")
 
-    `assignment` is `dotted.name=value`. Values: numbers (`3e-4`, `1_000`), `true|false`, `none`, plain text, and for
+    An assignment is `dotted.name=value`. Values: numbers (`3e-4`, `1_000`), `true|false`, `none`, plain text, and for
     tuples `a,b`. Raises ConfigError for an unknown name (with the nearest one) or a value of the wrong type.
     """
-    name, separator, text = assignment.partition("=")
-    if not separator:
-        raise ConfigError(f"--set {assignment!r} has no '='; write --set name=value, for example --set seed=1")
-    return _replace(config, name.strip().split("."), text.strip(), name.strip())
+    tree: dict[str, Any] = {}
+    for assignment in assignments:
+        name, separator, text = assignment.partition("=")
+        if not separator:
+            raise ConfigError(f"--set {assignment!r} has no '='; write --set name=value, for example --set seed=1")
+        *groups, last = name.strip().split(".")
+        place = tree
+        for group in groups:
+            if not isinstance(place.setdefault(group, {}), dict):
+                place[group] = {}
+            place = place[group]
+        place[last] = text.strip()
+    return _replace(config, tree, "")
 
 
-def _replace(config: Any, path: list[str], text: str, full_name: str) -> Any:
-    if not dataclasses.is_dataclass(config) or isinstance(config, type):
-        raise ConfigError(f"--set {full_name}: '{path[0]}' lies below a plain value; drop the last part of the name")
+def _replace(config: Any, tree: dict[str, Any], prefix: str) -> Any:
+    kinds, changes = typing.get_type_hints(type(config)), {}
     names = [field.name for field in dataclasses.fields(config)]
-    if path[0] not in names:
-        near = difflib.get_close_matches(path[0], names, n=1, cutoff=0.5)
-        hint = f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(names)}"
-        raise ConfigError(f"--set {full_name}: there is no field '{path[0]}' in {type(config).__name__}; {hint}")
-    if len(path) > 1:
-        value = _replace(getattr(config, path[0]), path[1:], text, full_name)
-    else:
-        value = _parse(text, typing.get_type_hints(type(config))[path[0]], full_name)
-    return dataclasses.replace(config, **{path[0]: value})
+    for name, change in tree.items():
+        full_name = prefix + name
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+            hint = f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(names)}"
+            raise ConfigError(f"--set {full_name}: there is no field '{name}' in {type(config).__name__}; {hint}")
+        if not isinstance(change, dict):
+            changes[name] = _parse(change, kinds[name], full_name)
+            continue
+        group = getattr(config, name)
+        if group is None:  # an optional group: its defaults, then the change
+            group = next(
+                (kind() for kind in get_args(kinds[name]) if isinstance(kind, type) and dataclasses.is_dataclass(kind)),
+                None,
+            )
+        if not dataclasses.is_dataclass(group):
+            raise ConfigError(
+                f"--set {full_name}.{next(iter(change))}: {full_name} is a plain value; stop the name there"
+            )
+        changes[name] = _replace(group, change, f"{full_name}.")
+    return dataclasses.replace(config, **changes)
 
 
 def _parse(text: str, kind: Any, name: str) -> Any:

@@ -26,6 +26,8 @@ _DISK_TROUBLE = {
     errno.EACCES: "permission denied; choose a folder that you may write to with --out",
     errno.EPERM: "permission denied; choose a folder that you may write to with --out",
     errno.ENOTDIR: "a file stands where a folder is needed; remove it or choose another place with --out",
+    errno.EEXIST: "a file stands where a folder is needed; remove it or choose another place with --out",
+    errno.EISDIR: "a folder stands where a file is needed; remove it or choose another place with --out",
 }
 
 
@@ -82,7 +84,7 @@ def atomic_dir(path: Path) -> Iterator[Path]:
             for file in sorted(tmp.rglob("*")):
                 _fsync(file)
             _fsync(tmp)
-            if path.exists():
+            if path.is_dir():
                 os.replace(path, old)
             os.replace(tmp, path)
             _fsync(path.parent)
@@ -104,9 +106,11 @@ def tidy(folder: Path, name: str = "") -> None:
 
     What was moved aside but not yet succeeded by a new one gets its name back.
     """
-    for left in folder.glob(".tmp-*"):
-        _, writer, target = left.name.removeprefix(".").split("-", 2)
-        if (name and target != name) or (writer.isdecimal() and int(writer) != os.getpid() and _alive(int(writer))):
+    for left in folder.glob(f"{_TMP}*-*"):
+        writer, target = left.name.removeprefix(_TMP).split("-", 1)
+        if (name and target != name) or not (writer == "old" or writer.isdecimal()):
+            continue
+        if writer != "old" and int(writer) != os.getpid() and _alive(int(writer)):
             continue
         if writer == "old" and not (folder / target).exists():
             os.replace(left, folder / target)
@@ -158,19 +162,18 @@ def lock(folder: Path) -> Iterator[None]:
     """Hold `folder` for this process; a second one gets a StorageError at once. The kernel frees it on any death."""
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        file = open(folder / ".lock", "a+")  # noqa: SIM115 - held open for the length of the block
+        held = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o666)
     try:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            file.seek(0)
-            holder = file.read().strip() or "unknown"
+            holder = os.read(held, 32).decode() or "unknown"
             raise StorageError(
                 f"{folder} is in use by another candor process (pid {holder}); wait for it or choose another --out"
             ) from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
+        with disk_errors(folder):
+            os.truncate(held, 0)
+            os.write(held, str(os.getpid()).encode())
         yield
     finally:
-        file.close()
+        os.close(held)

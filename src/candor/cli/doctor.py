@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 
 from candor.cli.console import Terminal
+from candor.plan.estimate import best_device, device_memory
 from candor.records import code_version
-from candor.stages.run import best_device
 
 _LIBRARIES = ("torch", "numpy", "tokenizers", "safetensors", "pyarrow", "jinja2", "matplotlib", "rich", "typer")
 _EXTRAS = {
@@ -24,16 +24,16 @@ _EXTRAS = {
 def examine() -> None:
     """Print the report."""
     terminal = Terminal()
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    device = best_device()
     disk = shutil.disk_usage(Path.cwd())
     capability = torch.backends.cpu.get_cpu_capability()
     terminal.table(
         [
             ["candor", code_version()],
             ["python", f"{platform.python_version()} on {platform.platform()}"],
-            ["device", f"{best_device()} (CPU instructions: {capability})"],
+            ["device", f"{device} (CPU instructions: {capability})"],
             ["threads", f"{torch.get_num_threads()} of {os.cpu_count()} processors"],
-            ["memory", f"{memory:.1f} GiB"],
+            ["memory", f"{device_memory(device) / 2**30:.1f} GiB"],
             ["disk here", f"{disk.free / 2**30:.1f} GiB free of {disk.total / 2**30:.1f}"],
             *([name, importlib.metadata.version(name)] for name in _LIBRARIES),
         ]

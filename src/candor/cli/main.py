@@ -43,7 +43,7 @@ def run(
         bool, typer.Option("--dry-run", help="Print settings, sizes, memory and time; do nothing.")
     ] = False,
 ) -> None:
-    """Carry out a recipe: corpus, tokenizer, tokens, training, export, evaluation, report.
+    """Carry out a recipe: from text to a trained, measured model.
 
     What is already there and would come out the same is kept, so the same command goes on after a stop.
 
@@ -58,12 +58,8 @@ def run(
     from candor.recipes import find_recipe
 
     config = find_recipe(recipe)
-    if data is not None:
-        sets = [f"corpus.source={data}", *(sets or [])]
-    if fields is not None:
-        sets = [f"corpus.fields={fields}", *(sets or [])]
-    for assignment in sets or []:
-        config = override(config, assignment)
+    named = {"corpus.source": data, "corpus.fields": fields}
+    config = override(config, *(f"{name}={value}" for name, value in named.items() if value is not None), *(sets or ()))
     folder = out or Path("runs") / config.name
     if dry_run:
         runs.show_plan(config)
@@ -82,7 +78,7 @@ def generate(
     seed: Seed = None,
     stop: Stop = None,
 ) -> None:
-    """Continue a text with a model folder; the text goes to standard output as it comes.
+    """Continue a text; it goes to standard output as it comes.
 
     \b
     candor generate runs/laptop/model "def main("
@@ -105,7 +101,7 @@ def chat(
     seed: Seed = None,
     stop: Stop = None,
 ) -> None:
-    """Talk to a model in its chat template; an empty line or Ctrl-D ends.
+    """Talk to a model; an empty line or Ctrl-D ends.
 
     \b
     candor chat runs/laptop/model
@@ -120,7 +116,7 @@ def init(
     recipe: Annotated[str, typer.Argument(help="Recipe to start from.")],
     path: Annotated[Path, typer.Argument(help="Python file to write.")] = Path("recipe.py"),
 ) -> None:
-    """Write an editable recipe, which `candor run FILE.py` carries out.
+    """Write a recipe of your own to edit and run.
 
     \b
     candor init laptop my_recipe.py
@@ -133,7 +129,7 @@ def init(
 
 @app.command()
 def doctor() -> None:
-    """Report versions, devices, threads, and what is missing with the command that adds it."""
+    """Report versions, device, memory, and what is missing."""
     from candor.cli.doctor import examine
 
     examine()

@@ -11,9 +11,9 @@ from candor.infer import Completion, SamplingParams, generate
 from candor.model import Transformer
 from candor.model.hub import load_model
 from candor.plan.counts import count_parameters
-from candor.plan.estimate import estimate_training
+from candor.plan.estimate import best_device, estimate_training
 from candor.recipes import RECIPES
-from candor.stages.run import Run, RunConfig, best_device
+from candor.stages.run import Run, RunConfig
 from candor.text import Tokenizer
 
 _RECIPE = '''"""A recipe of your own: `candor run {path} --dry-run` shows what it comes to."""
@@ -94,7 +94,11 @@ def show_plan(config: RunConfig) -> None:
     terminal.table(
         [
             ["  state per device", _bytes(e.state_bytes), f"{hardware.bytes_per_parameter:g} bytes per parameter"],
-            ["  activations per device", _bytes(e.activation_bytes), "one micro-batch, nothing split or recomputed"],
+            [
+                "  activations per device",
+                _bytes(e.activation_bytes),
+                f"{p.micro_batch * p.sequence_length:,} tokens, no layer split off or recomputed",
+            ],
             ["  compute", f"{e.flops_per_token / 1e9:,.3f} GFLOPs per token", f"{p.total_tokens:,} tokens"],
             ["  peak per device", f"{e.peak_flops / 1e12:,.3f} TFLOP/s", f"{peak}; {hardware.utilisation:.0%} assumed"],
             ["  time", _duration(e.seconds), f"{where}; {hours * hardware.accelerators:,.1f} device hours"],

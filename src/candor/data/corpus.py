@@ -7,10 +7,10 @@ goes through buckets on disk, so memory holds one bucket, not the corpus.
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Literal
+from typing import Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -75,7 +75,6 @@ def build_corpus(config: CorpusConfig, folder: Path, progress: Callable[[int, in
         folder / "manifest.json",
         {
             "config": asdict(config),
-            "collected_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "train": dict(counts["train"]),
             "heldout": dict(counts["heldout"]),
             "exact_copies_dropped": copies,
@@ -89,14 +88,11 @@ def build_corpus(config: CorpusConfig, folder: Path, progress: Callable[[int, in
 def _scatter(documents: Iterator[Document], folder: Path) -> list[Path]:
     """Append each document to the bucket of its hash; the buckets are in hash order."""
     paths = [folder / f"bucket-{index:02}.jsonl" for index in range(_BUCKETS)]
-    handles: list[IO[str]] = [open(path, "w", encoding="utf-8") for path in paths]  # noqa: SIM115 - closed below
-    try:
+    with ExitStack() as opened:
+        handles = [opened.enter_context(open(path, "w", encoding="utf-8")) for path in paths]
         for document in documents:
             bucket = int(document.id[:4], 16) * _BUCKETS // 16**4
             handles[bucket].write(json.dumps([document.id, asdict(document)], ensure_ascii=False) + "\n")
-    finally:
-        for handle in handles:
-            handle.close()
     return paths
 
 
@@ -140,5 +136,5 @@ def read_corpus(folder: Path, split: Split) -> Iterator[Document]:
         try:
             for batch in pq.ParquetFile(shard).iter_batches(batch_size=64, columns=_SCHEMA.names[1:]):
                 yield from (Document(**row) for row in batch.to_pylist())
-        except (pa.ArrowException, OSError, TypeError) as error:
+        except (pa.ArrowException, OSError, TypeError, UnicodeDecodeError) as error:
             raise DataError(f"{shard} is damaged ({str(error).splitlines()[0]}); build the corpus again") from None

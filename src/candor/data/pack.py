@@ -7,6 +7,7 @@ A document is `<begin> text <end>`; a FIM document is `<begin> <fim begin> prefi
 
 import random
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,28 +49,27 @@ def pack(
     total = int(files.read_json(corpus / "manifest.json")["train"]["bytes"])
     kind = np.dtype("<u2" if tokenizer.vocab_size <= 1 << 16 else "<u4")
     shards: list[int] = []
-    seen, tokens, out = 0, 0, None
-    for ids, size in _train_documents(corpus, tokenizer, config, seed):
-        if out is None or shards[-1] >= _SHARD_TOKENS:
-            if out is not None:
-                out.close()
-            out = open(folder / f"train-{len(shards):05}.bin", "wb")  # noqa: SIM115 - closed when full or done
-            shards.append(0)
-        np.asarray(ids, kind).tofile(out)
-        shards[-1] += len(ids)
-        tokens, seen = tokens + len(ids), seen + size
-        if progress:
-            progress(seen, total, f"{tokens:,} tokens")
-    if out is not None:
-        out.close()
+    seen, tokens = 0, 0
+    with ExitStack() as opened:
+        for ids, size in _train_documents(corpus, tokenizer, config, seed):
+            if not shards or shards[-1] >= _SHARD_TOKENS:
+                opened.close()
+                out = opened.enter_context(open(folder / f"train-{len(shards):05}.bin", "wb"))
+                shards.append(0)
+            out.write(np.asarray(ids, kind).tobytes())  # `tofile` hides why a disk refuses
+            shards[-1] += len(ids)
+            tokens, seen = tokens + len(ids), seen + size
+            if progress:
+                progress(seen, total, f"{tokens:,} tokens")
     offsets, sizes = [0], []
     with open(folder / "heldout.bin", "wb") as held:
         for batch in _batches(read_corpus(corpus, "heldout")):
             for ids, document in zip(tokenizer.encode_batch([d.text for d in batch]), batch, strict=True):
-                np.asarray(ids, kind).tofile(held)
+                held.write(np.asarray(ids, kind).tobytes())
                 offsets.append(offsets[-1] + len(ids))
                 sizes.append(len(document.text.encode()))
-    np.asarray([offsets[:-1], offsets[1:], sizes], "<i8").tofile(folder / "heldout.offsets.bin")
+    table = np.asarray([offsets[:-1], offsets[1:], sizes], "<i8")
+    (folder / "heldout.offsets.bin").write_bytes(table.tobytes())
     files.write_json(
         folder / INDEX,
         {
@@ -134,7 +134,7 @@ def read_index(folder: Path) -> dict[str, Any]:
 
 
 def open_tokens(path: Path, index: dict[str, Any], length: int) -> np.ndarray[Any, Any]:
-    """Memory-map `length` token ids; a file of another size is a DataError."""
+    """Memory-map `length` numbers of the dtype in `index`; a file of another size is a DataError."""
     kind = np.dtype(index["dtype"])
     actual = path.stat().st_size if path.exists() else 0
     if actual != length * kind.itemsize:
@@ -148,5 +148,7 @@ def read_heldout(folder: Path) -> list[tuple[list[int], int]]:
     """(token ids without begin and end, UTF-8 bytes) of each held-out document, in hash order."""
     index = read_index(folder)
     ids = open_tokens(folder / "heldout.bin", index, index["heldout_tokens"])
-    table = np.fromfile(folder / "heldout.offsets.bin", "<i8").reshape(3, -1).T
+    table = (
+        open_tokens(folder / "heldout.offsets.bin", {"dtype": "<i8"}, 3 * index["heldout_documents"]).reshape(3, -1).T
+    )
     return [(ids[start:end].tolist(), int(size)) for start, end, size in table]

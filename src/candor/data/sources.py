@@ -8,10 +8,11 @@ import gzip
 import json
 import os
 import platform
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any, Literal, NoReturn
 
 import pyarrow.parquet as pq
 from pyarrow import ArrowException
@@ -66,11 +67,13 @@ def fingerprint(config: CorpusConfig) -> str:
     """Changes when the files behind a local source change (name, size or time); the version of Python for its docs."""
     if config.source == "python-docs":
         return f"python-{platform.python_version()}"
-    path = Path(config.source)
-    if config.source.startswith("hf:") or not path.exists():
+    path = _local(config)
+    if path is None:
         return config.source
     entries = [path] if path.is_file() else sorted(_walk(path))
-    return json.dumps([(str(entry), entry.stat().st_size, entry.stat().st_mtime_ns) for entry in entries])
+    # What a broken link is worth is said by the reading, not here.
+    stats = [(entry, entry.stat() if entry.exists() else entry.lstat()) for entry in entries]
+    return json.dumps([(str(entry), stat.st_size, stat.st_mtime_ns) for entry, stat in stats])
 
 
 def read_documents(config: CorpusConfig, skipped: Skipped | None = None) -> Iterator[Document]:
@@ -89,39 +92,57 @@ def read_documents(config: CorpusConfig, skipped: Skipped | None = None) -> Iter
 
 def _texts(config: CorpusConfig, skipped: Skipped) -> Iterator[tuple[str, str]]:
     """(text, origin) of each document of any source but python-docs."""
-    if config.source.startswith("hf:"):
+    path = _local(config)
+    if config.source.startswith("hf:") or _is_saved_dataset(path):
         yield from _dataset(config)
-        return
-    path = Path(config.source).expanduser()
-    if path.is_file():
+    elif path is None:
+        raise DataError(f"source {config.source!r} does not exist; give a file, a folder, python-docs or hf:owner/name")
+    elif not path.is_dir():
         yield from _file(path, path.name, config)
-    elif path.is_dir():
-        if (path / "dataset_info.json").exists() or (path / "dataset_dict.json").exists():
-            yield from _dataset(config)
-            return
+    else:
         for file in sorted(_walk(path)):
             origin = file.relative_to(path).as_posix()
             if file.name.lower().endswith(_KNOWN):
                 yield from _file(file, origin, config)
             else:
                 skipped.files.append(origin)
-    else:
-        raise DataError(f"source {config.source!r} does not exist; give a file, a folder, python-docs or hf:owner/name")
+
+
+def _local(config: CorpusConfig) -> Path | None:
+    """The file or folder that the source names, where there is one on this machine."""
+    is_hub = config.source.startswith("hf:")
+    name = config.source.removeprefix("hf:").partition(":")[0] if is_hub else config.source
+    path = Path(os.path.expanduser(name))
+    try:
+        return path if path.exists() else None
+    except OSError as error:
+        _refuse(error)
+
+
+def _is_saved_dataset(path: Path | None) -> bool:
+    return path is not None and any((path / name).is_file() for name in ("dataset_info.json", "dataset_dict.json"))
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    """Files below `folder`; linked folders are not followed, so loops end."""
-    for place, _, names in os.walk(folder, onerror=_refuse):
+    """Files below `folder`, hidden ones aside; linked folders are not followed, so loops end."""
+    for place, folders, names in os.walk(folder, onerror=_refuse):
+        folders[:] = [name for name in folders if not name.startswith(".")]
         yield from (Path(place) / name for name in names if not name.startswith("."))
 
 
-def _refuse(error: OSError) -> None:
-    raise DataError(f"{error.filename} cannot be read ({error.strerror}); check its permissions")
+def _refuse(error: OSError) -> NoReturn:
+    raise DataError(f"{error.filename} cannot be read ({error.strerror}); check its permissions") from None
+
+
+def _reason(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
 def _file(path: Path, origin: str, config: CorpusConfig) -> Iterator[tuple[str, str]]:
     name = path.name.lower()
     try:
+        if path.exists() and not path.is_file():
+            raise DataError(f"{path} is a pipe or a device, not a file; remove it from the source")
         if name.endswith(".parquet"):
             yield from _parquet(path, origin, config)
         elif name.endswith((".jsonl", ".jsonl.gz")):
@@ -131,8 +152,8 @@ def _file(path: Path, origin: str, config: CorpusConfig) -> Iterator[tuple[str, 
             if path.stat().st_size > config.max_document_bytes:
                 raise _too_long(str(path), path.stat().st_size, config)
             yield _decode(path.read_bytes(), str(path), config), origin
-    except (OSError, EOFError) as error:
-        raise DataError(f"{path} cannot be read ({error}); check the file and its permissions") from None
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path} cannot be read ({_reason(error)}); check the file and its permissions") from None
 
 
 def _too_long(where: str, size: int, config: CorpusConfig) -> DataError:
@@ -163,7 +184,7 @@ def _jsonl(file: IO[bytes] | gzip.GzipFile, path: Path, origin: str, config: Cor
             continue
         try:
             row = json.loads(_decode(line, where, config))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise DataError(f"{where} is not JSON ({error}); mend or remove the line") from None
         if not isinstance(row, dict):
             raise DataError(f"{where} is a {type(row).__name__}, not an object with fields; mend or remove the line")
@@ -178,12 +199,9 @@ def _parquet(path: Path, origin: str, config: CorpusConfig) -> Iterator[tuple[st
         for batch in file.iter_batches(batch_size=256, columns=columns):
             for row in batch.to_pylist():
                 number += 1
-                text = _join(row, f"{path} row {number}", config)
-                if len(text.encode(errors="surrogatepass")) > config.max_document_bytes:
-                    raise _too_long(f"{path} row {number}", len(text), config)
-                yield text, f"{origin}:{number}"
-    except ArrowException as error:
-        raise DataError(f"{path} is not a readable Parquet file ({str(error).splitlines()[0]}); replace it") from None
+                yield _join(row, f"{path} row {number}", config), f"{origin}:{number}"
+    except (ArrowException, UnicodeDecodeError) as error:
+        raise DataError(f"{path} is not a readable Parquet file ({_reason(error)}); replace it") from None
 
 
 def _dataset(config: CorpusConfig) -> Iterator[tuple[str, str]]:
@@ -193,22 +211,24 @@ def _dataset(config: CorpusConfig) -> Iterator[tuple[str, str]]:
     except ImportError:
         raise ConfigError("Hugging Face datasets need an extra; run: pip install 'candor-lm[hub]'") from None
     name, _, subset = config.source.removeprefix("hf:").partition(":")
+    path = _local(config)
     try:
-        if (Path(name) / "dataset_info.json").exists() or (Path(name) / "dataset_dict.json").exists():
-            found = datasets.load_from_disk(name)
+        if _is_saved_dataset(path):
+            found = datasets.load_from_disk(str(path))
         else:
-            found = datasets.load_dataset(name, subset or None, streaming=True)
+            found = datasets.load_dataset(str(path or name), subset or None, streaming=True)
+        rows: Iterable[dict[str, Any]] = found
+        if isinstance(found, dict):
+            rows = found["train"] if "train" in found else next(iter(found.values()))
+        for number, row in enumerate(rows, start=1):
+            yield _join(row, f"{config.source} row {number}", config), f"row {number}"
+    except DataError:
+        raise
     except Exception as error:  # the library raises many kinds, some of them without a common base
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(
-            f"the dataset {name!r} cannot be opened ({reason}); check the name, or without a network "
+            f"the dataset {config.source!r} cannot be read ({_reason(error)}); check the name, or without a network "
             "give the path of a downloaded copy"
         ) from None
-    rows: Iterable[dict[str, Any]] = found
-    if isinstance(found, dict):
-        rows = found["train"] if "train" in found else next(iter(found.values()))
-    for number, row in enumerate(rows, start=1):
-        yield _join(row, f"{config.source} row {number}", config), f"row {number}"
 
 
 def _fields(known: Iterable[str], where: str, config: CorpusConfig) -> list[str]:
@@ -230,7 +250,9 @@ def _join(row: dict[str, Any], where: str, config: CorpusConfig) -> str:
             )
     text = "\n".join(row[name] for name in names)
     try:
-        text.encode()
+        size = len(text.encode())
     except UnicodeEncodeError:
         raise DataError(f"{where} holds a lone surrogate, which is no character; mend or remove the row") from None
+    if size > config.max_document_bytes:
+        raise _too_long(where, size, config)
     return text

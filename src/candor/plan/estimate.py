@@ -1,5 +1,6 @@
 """What a run will take, before it starts: memory per accelerator and time, from the shape of the model alone."""
 
+import os
 import time
 from dataclasses import dataclass
 from functools import cache
@@ -78,10 +79,28 @@ def activation_values_per_token(c: ModelConfig) -> int:
     return layers * attention + c.first_k_dense_replace * dense + c.num_moe_layers * moe + 8 * c.hidden_size
 
 
+def best_device() -> torch.device:
+    """cuda, then mps, then cpu: the first on which a small product works."""
+    for name in ("cuda", "mps"):
+        try:
+            torch.ones(2, 2, device=name).mm(torch.ones(2, 2, device=name)).sum().item()
+            return torch.device(name)
+        except (RuntimeError, AssertionError, NotImplementedError):
+            continue
+    return torch.device("cpu")
+
+
+def device_memory(device: torch.device) -> int:
+    """Bytes of memory in all: the GPU's own, else the machine's."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_properties(device).total_memory
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
 @cache
 def measure_peak(size: int = 1024, seconds: float = 0.3) -> float:
     """Float32 matmul FLOP/s of this machine, the best of what fits into `seconds`."""
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = best_device()
     a = torch.randn(size, size, device=device)
     best, end = 0.0, time.perf_counter() + seconds
     while time.perf_counter() < end:

@@ -24,9 +24,8 @@ def laptop() -> RunConfig:
             total_tokens=1_000_000,
             sequence_length=256,
             micro_batch=16,
-            # 0.006 belongs to a width of 7168; at 128 the same spread of activations needs more (see LOG.md).
-            init_std=0.02,
-            optim=OptimConfig(name="muon", learning_rate=6e-3, muon_learning_rate=6e-3),
+            init_std=0.02,  # V3's 0.006 belongs to a width of 7168 (see LOG.md)
+            optim=OptimConfig(name="muon", learning_rate=1e-2, muon_learning_rate=1e-2),
             schedule=ScheduleConfig(warmup_steps=10, batch_start=8, batch=16),
             bias_speed=0.01,  # V3's 0.001 over a few hundred steps would not get anywhere
             checkpoint_every=50,

@@ -65,7 +65,7 @@ def evaluate(config: EvaluateConfig, run: Path, folder: Path, seed: int, progres
     figures = Compression(bits, gzip, xz, len(texts), size, tokens, config.context)
     files.write_json(folder / "heldout.json", asdict(figures))
 
-    prompt = config.prompt or texts[0][:60]
+    prompt = config.prompt or texts[0].strip()[:60]
     params = SamplingParams(temperature=config.temperature, top_p=0.95, max_tokens=config.sample_tokens, seed=seed)
     *_, completion = generate(model, tokenizer, [tokenizer.bos_id, *tokenizer.encode(prompt)], params)
     assert isinstance(completion, Completion)

@@ -130,11 +130,6 @@ def pretrain(
             f"the tokens in {tokens} have a vocabulary of {index['vocab_size']}, the model one of "
             f"{model_config.vocab_size}; set model.vocab_size and tokenizer.vocab_size to the same number"
         )
-    if config.sequence_length > model_config.max_position_embeddings:
-        raise ConfigError(
-            f"pretrain.sequence_length={config.sequence_length} exceeds model.max_position_embeddings="
-            f"{model_config.max_position_embeddings}; lower one or raise the other"
-        )
     loader = TokenLoader(
         tokens,
         config.sequence_length,

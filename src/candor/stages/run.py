@@ -15,7 +15,8 @@ from candor.errors import ConfigError, DataError, ModelError
 from candor.model import ModelConfig, Transformer
 from candor.model.config import nano
 from candor.model.hub import load_model, write_model
-from candor.plan.estimate import HardwareConfig
+from candor.plan.counts import count_parameters
+from candor.plan.estimate import HardwareConfig, best_device, device_memory
 from candor.records import Provenance, code_version
 from candor.stages.measure import EvaluateConfig, evaluate, write_report
 from candor.stages.pretrain import PretrainConfig, pretrain
@@ -73,6 +74,17 @@ class RunConfig:
     hardware: HardwareConfig = field(default_factory=HardwareConfig)
     """Machines, for the estimate of --dry-run."""
 
+    def __post_init__(self) -> None:
+        longest = self.model.max_position_embeddings
+        for name, length in {
+            "pretrain.sequence_length": self.pretrain.sequence_length,
+            "evaluate.context": self.evaluate.context,
+        }.items():
+            if length > longest:
+                raise ConfigError(
+                    f"{name}={length} exceeds model.max_position_embeddings={longest}; lower one or raise the other"
+                )
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -98,10 +110,22 @@ class Run:
 
     def execute(self) -> None:
         """Make every stage whose folder is missing, damaged or made from something else; the rest is kept."""
+        self._check_memory()
         with files.lock(self.out):
             files.tidy(self.out)
             for stage in STAGES:
                 self._make(stage)
+
+    def _check_memory(self) -> None:
+        counts = count_parameters(self.config.model)
+        parameters = counts.main + counts.mtp
+        need = parameters * self.config.hardware.bytes_per_parameter
+        have = device_memory(best_device())
+        if need > have:
+            raise ConfigError(
+                f"training {parameters:,} parameters needs {need / 2**30:,.1f} GiB for weights and optimizer, "
+                f"this machine has {have / 2**30:,.1f}; choose a smaller model, or see --dry-run"
+            )
 
     def _make(self, stage: Stage) -> None:
         folder = self.out / stage.name
@@ -234,14 +258,3 @@ def last_checkpoint(folder: Path) -> Path:
     if not steps:
         raise DataError(f"{folder} holds no checkpoint; run the training stage")
     return steps[-1]
-
-
-def best_device() -> torch.device:
-    """cuda, then mps, then cpu: the first on which a small product works."""
-    for name in ("cuda", "mps"):
-        try:
-            torch.ones(2, 2, device=name).mm(torch.ones(2, 2, device=name)).sum().item()
-            return torch.device(name)
-        except (RuntimeError, AssertionError, NotImplementedError):
-            continue
-    return torch.device("cpu")

@@ -5,8 +5,9 @@ loader position, and what the run is) and `checksums.json`. DCP's `.metadata` is
 checksum matched, and a checkpoint is trusted like the program itself. What is passed on to others is the model folder.
 """
 
-import logging
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,13 @@ from candor import files
 from candor.errors import CheckpointError, DataError
 from candor.model import Transformer
 
-logging.getLogger("torch.distributed.checkpoint").setLevel(logging.ERROR)  # it warns that there is no process group
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """DCP warns that there is no process group, which is what one device has."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="torch.distributed is disabled")
+        yield
 
 
 class Checkpointer:
@@ -41,9 +48,10 @@ class Checkpointer:
         with files.atomic_dir(self.folder / f"step-{step}") as folder:
             tensors = {"model": weights, "optimizer": moments, "rng": torch.get_rng_state()}
             try:
-                save(tensors, storage_writer=FileSystemWriter(folder, thread_count=1), no_dist=True)
-            except CheckpointException as error:  # it wraps what the disk said
-                raise next(iter(error.failures.values()))[0] from error
+                with _quiet():
+                    save(tensors, storage_writer=FileSystemWriter(folder, thread_count=1))
+            except (CheckpointException, RuntimeError) as error:
+                raise _disk_error(error) or error from None
             files.write_json(folder / "state.json", {"step": step, "identity": self.identity, **state})
             files.write_json(folder / "checksums.json", files.checksums(folder))
         for old in self.steps()[: -self.keep]:
@@ -64,7 +72,8 @@ class Checkpointer:
                 )
         weights, moments = get_state_dict(model, optimizer)
         tensors: dict[str, Any] = {"model": weights, "optimizer": moments, "rng": torch.get_rng_state()}
-        load(tensors, storage_reader=FileSystemReader(path), no_dist=True)
+        with _quiet():
+            load(tensors, storage_reader=FileSystemReader(path))
         set_state_dict(model, optimizer, model_state_dict=weights, optim_state_dict=moments)
         torch.set_rng_state(tensors["rng"])
         return state
@@ -102,7 +111,8 @@ def load_weights(path: Path, model: Transformer) -> None:
     """Fill `model` alone from a checkpoint; CheckpointError for a damaged one."""
     _verify(path)
     weights = model.state_dict()
-    load({"model": weights}, storage_reader=FileSystemReader(path), no_dist=True)
+    with _quiet():
+        load({"model": weights}, storage_reader=FileSystemReader(path))
     model.load_state_dict(weights)
 
 
@@ -119,6 +129,17 @@ def _verify(path: Path) -> None:
             raise CheckpointError(f"checkpoint {path} is damaged: {name} is missing")
         if files.sha256(path / name) != digest:
             raise CheckpointError(f"checkpoint {path} is damaged: {name} was truncated or changed (checksum differs)")
+
+
+def _disk_error(error: BaseException) -> OSError | None:
+    """What the disk said, which DCP and torch.save hide behind errors of their own."""
+    while not isinstance(error, OSError):
+        hidden = [wrapped[0] for wrapped in error.failures.values()] if isinstance(error, CheckpointException) else []
+        cause = next(iter(hidden), None) or error.__cause__ or error.__context__
+        if cause is None:
+            return None
+        error = cause
+    return error
 
 
 def _difference(name: str, theirs: Any, ours: Any) -> str:

@@ -4,7 +4,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -83,9 +83,8 @@ def fit(
             checkpointer.save(step, model, optimizer, {"tokens": tokens, "data": curriculum.state_dict()})
             saved = step
 
-    writer = MetricsWriter(metrics, step, tensorboard=tensorboard)
     model.train()
-    with _signals() as asked:
+    with _signals() as asked, closing(MetricsWriter(metrics, step, tensorboard=tensorboard)) as writer:
         while plan := curriculum.next(step, tokens):
             start = time.perf_counter()
             optimizer.set_rate(plan.rate)
@@ -106,12 +105,10 @@ def fit(
                 save()
             if asked:
                 save()
-                writer.close()
                 raise Interrupted(
                     f"stopped by {asked[0]} after step {step:,}, which is saved; run the same command to go on"
                 )
-    save()
-    writer.close()
+        save()
     model.eval()
     return step
 

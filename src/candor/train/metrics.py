@@ -17,15 +17,14 @@ class MetricsWriter:
         files.atomic_write(path, "".join(json.dumps(line) + "\n" for line in kept))
         self._path = path
         with files.disk_errors(path):
-            self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115 - lives as long as the writer
+            self._file = open(path, "ab", buffering=0)  # noqa: SIM115 - lives as long as the writer
         self._board = _tensorboard(path.parent / "tensorboard", last_step) if tensorboard else None
 
     def write(self, step: int, figures: dict[str, float]) -> None:
         """One line; figures that are not finite become null."""
         plain = {name: value if math.isfinite(value) else None for name, value in figures.items()}
         with files.disk_errors(self._path):
-            self._file.write(json.dumps({"step": step, **plain}) + "\n")
-            self._file.flush()
+            self._file.write((json.dumps({"step": step, **plain}) + "\n").encode())
         if self._board:
             for name, value in figures.items():
                 self._board.add_scalar(name, value, step)

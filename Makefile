@@ -1,0 +1,38 @@
+# The commands of the README. `make` alone lists them.
+
+PYTHON ?= python3
+BIN := .venv/bin
+ARGS ?=
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+
+.venv/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else f"Candor needs Python 3.11 to 3.13, this is {v[0]}.{v[1]}; run: make $(or $(MAKECMDGOALS),install) PYTHON=python3.12")'
+	@echo "installing into .venv (once; a few minutes) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	@touch $@
+
+install: .venv/installed ## make .venv with what the runs and the tests need
+
+laptop: install ## the whole path in minutes: text, tokenizer, training, model folder, report (ARGS="--set seed=1")
+	@$(BIN)/candor run laptop $(ARGS)
+
+test: install ## all tests
+	@$(BIN)/python -m pytest $(ARGS)
+
+quick: install ## the tests that take seconds
+	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+lint: install ## style, types, import contracts
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: install ## the benchmarks, one after the other
+	@for script in bench/*.py; do $(BIN)/python $$script || exit 1; done
+
+.PHONY: help install laptop test quick lint bench

@@ -1,0 +1,333 @@
+"""`candor run` as a user meets it: what it leaves, what it keeps, what it says when something is wrong."""
+
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from pydoc_data.topics import topics
+
+import pytest
+import torch
+
+import candor
+from candor.cli.main import main
+from candor.records import Provenance
+from candor.text import Tokenizer
+
+STAGES = ("corpus", "tokenizer", "tokens", "checkpoints", "model", "evals", "report")
+TINY = """model.vocab_size=320 model.num_hidden_layers=2 pretrain.total_tokens=4096 pretrain.sequence_length=64
+pretrain.schedule.batch_start=8 pretrain.schedule.batch=8 pretrain.schedule.warmup_steps=2 pretrain.checkpoint_every=4
+evaluate.context=64 evaluate.max_bytes=2000 evaluate.sample_tokens=8""".split()
+
+Result = tuple[int, str, str]
+
+
+@pytest.fixture
+def candor_command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Run the command in this process: (exit code, standard output, standard error)."""
+
+    def run(*arguments: str | Path) -> Result:
+        monkeypatch.setattr(sys, "argv", ["candor", *map(str, arguments)])
+        capsys.readouterr()
+        code = 0
+        try:
+            main()
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+def tiny(out: Path, data: Path, *more: str) -> list[str]:
+    sets = [item for assignment in (*TINY, *more) for item in ("--set", assignment)]
+    return ["run", "laptop", "--data", str(data), "--out", str(out), *sets]
+
+
+@pytest.fixture(scope="session")
+def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("text")
+    for name in sorted(topics)[:60]:
+        (folder / f"{name}.txt").write_text(topics[name], encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def finished(text: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that ended, made by the real command in a process of its own."""
+    out = tmp_path_factory.mktemp("runs") / "finished"
+    done = subprocess.run([sys.executable, "-m", "candor", *tiny(out, text)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""  # no warnings of libraries either
+    assert "bits per byte" in done.stdout and "gzip -9" in done.stdout and "Continuation" in done.stdout
+    return out
+
+
+@pytest.fixture
+def run_folder(finished: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(finished, tmp_path / "run"))
+
+
+def test_every_stage_leaves_its_folder_with_its_provenance(finished: Path) -> None:
+    made: dict[str, str] = {}
+    for stage in STAGES:
+        record = Provenance.read(finished / stage)
+        record.verify(finished / stage)
+        assert record.stage == stage
+        present = {file.relative_to(finished / stage).as_posix() for file in (finished / stage).rglob("*")}
+        assert set(record.outputs) == {name for name in present if (finished / stage / name).is_file()} - {
+            Provenance.FILE
+        }
+        for name, digest in record.inputs.items():
+            assert digest == made.get(name, digest)
+        made[stage] = record.digest
+    assert Provenance.read(finished / "model").inputs == {name: made[name] for name in ("checkpoints", "tokenizer")}
+
+
+def test_summary_holds_what_the_evaluation_measured(finished: Path) -> None:
+    summary = json.loads((finished / "report" / "summary.json").read_text())
+    heldout = json.loads((finished / "evals" / "heldout.json").read_text())
+    assert summary["pretrain.bits_per_byte"] == heldout["bits_per_byte"]
+    assert summary["pretrain.tokens"] == 4096
+    assert summary["pretrain.steps"] == 8
+    assert all(not isinstance(value, dict | list) for value in summary.values())
+    lines = (finished / "checkpoints" / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == list(range(1, 9))
+    page = (finished / "report" / "index.html").read_text(encoding="utf-8")
+    assert f"{heldout['bits_per_byte']:.3f}" in page and "内容由 AI 生成" in page and "http" not in page
+
+
+def test_the_model_folder_is_the_one_transformers_reads(finished: Path) -> None:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    text = "import os; 你好 <｜User｜>"
+    ours = Tokenizer.load(finished / "model")
+    ids = ours.encode("import os; 你好")
+    assert AutoTokenizer.from_pretrained(finished / "model")("import os; 你好")["input_ids"] == ids
+    assert ours.decode(ours.encode(text)) == text
+    theirs = AutoModelForCausalLM.from_pretrained(finished / "model", dtype=torch.float32).eval()
+    with torch.no_grad():
+        difference = (
+            theirs(torch.tensor([ids])).logits - candor.load_model(finished / "model")(torch.tensor([ids]))
+        ).abs()
+    assert difference.max() < 1e-4
+
+
+def times(folder: Path) -> dict[Path, int]:
+    return {file: file.stat().st_mtime_ns for file in folder.rglob("*") if file.is_file() and file.name != ".lock"}
+
+
+def test_a_second_run_keeps_everything(run_folder: Path, text: Path, candor_command: Callable[..., Result]) -> None:
+    before = {
+        file: file.stat().st_mtime_ns for file in run_folder.rglob("*") if file.is_file() and file.name != ".lock"
+    }
+    code, out, err = candor_command(*tiny(run_folder, text))
+    assert (code, err) == (0, "")
+    assert [f"{stage}: done before" in out for stage in STAGES] == [True] * 7
+    assert times(run_folder) == before
+
+
+def test_only_what_a_change_touches_is_made_again(
+    run_folder: Path, text: Path, candor_command: Callable[..., Result]
+) -> None:
+    code, out, _ = candor_command(*tiny(run_folder, text, "export.dtype=bfloat16"))
+    assert code == 0
+    assert [stage for stage in STAGES if f"{stage} ..." in out] == ["model", "evals", "report"]
+
+
+def test_a_damaged_folder_is_named_and_made_again(
+    run_folder: Path, text: Path, candor_command: Callable[..., Result]
+) -> None:
+    weights = run_folder / "model" / "model.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[len(data) // 2] ^= 1
+    good = Provenance.read(run_folder / "model").digest
+    weights.write_bytes(data)
+    code, out, _ = candor_command(*tiny(run_folder, text))
+    assert code == 0
+    assert "model.safetensors is corrupt" in out and "evals: done before" in out
+    assert Provenance.read(run_folder / "model").digest == good
+
+
+def test_training_again_gives_the_same_bits(
+    run_folder: Path, text: Path, candor_command: Callable[..., Result]
+) -> None:
+    model = run_folder / "model" / "model.safetensors"
+    first = model.read_bytes()
+    code, out, _ = candor_command(*tiny(run_folder, text, "pretrain.resume=never"))
+    assert code == 0 and "checkpoints ..." in out
+    assert model.read_bytes() == first
+
+
+def bad_utf8(text: Path) -> Path:
+    (text / "bad.txt").write_bytes(b"fine so far \xff\xfe")
+    return text
+
+
+def empty(text: Path) -> Path:
+    shutil.rmtree(text)
+    text.mkdir()
+    return text
+
+
+def one_document(text: Path) -> Path:
+    (empty(text) / "one.txt").write_text("only one document here")
+    return text
+
+
+def missing(text: Path) -> Path:
+    return text / "nowhere"
+
+
+def too_long(text: Path) -> Path:
+    with open(text / "long.txt", "wb") as file:
+        file.truncate(1 << 36)  # 64 GiB that take no room on the disk
+    return text
+
+
+def broken_json(text: Path) -> Path:
+    (text / "rows.jsonl").write_text('{"text": "fine"}\n{"text": \n')
+    return text
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says", "mend"),
+    [
+        (missing, "does not exist", "give a file, a folder"),
+        (empty, "holds no text", "give a source"),
+        (one_document, "holds one document", "at least two are needed"),
+        (bad_utf8, "bad.txt is not utf-8: byte 12 is 0xff", "corpus.encoding"),
+        (too_long, "long.txt is a document of at least 68,719,476,736 bytes", "raise that limit"),
+        (broken_json, "rows.jsonl:2 is not JSON", "mend or remove the line"),
+    ],
+)
+def test_bad_sources(
+    spoil: Callable[[Path], Path],
+    says: str,
+    mend: str,
+    text: Path,
+    tmp_path: Path,
+    candor_command: Callable[..., Result],
+) -> None:
+    source = spoil(Path(shutil.copytree(text, tmp_path / "text")))
+    assert_one_line(candor_command(*tiny(tmp_path / "run", source)), says, mend)
+    assert left_in(tmp_path / "run") == []
+
+
+@pytest.mark.parametrize(
+    ("sets", "says", "mend"),
+    [
+        (["model.n_group=3"], "n_group", ""),
+        (["model.qk_rope_head_dim=15"], "qk_rope_head_dim", "even"),
+        (["model.num_experts_per_tok=9"], "num_experts_per_tok", ""),
+        (["model.hidden_siz=64"], "no field 'hidden_siz'", "did you mean 'hidden_size'?"),
+        (["model.hidden_size=wide"], "'wide' is not a whole number", ""),
+        (["pretrain.sequence_length=4096"], "exceeds model.max_position_embeddings", "lower one or raise the other"),
+        (["model.vocab_size=100"], "vocab_size", ""),
+        (["model.hidden_size=60000", "model.num_hidden_layers=90"], "needs", "choose a smaller model"),
+    ],
+)
+def test_configurations_that_cannot_work(
+    sets: list[str], says: str, mend: str, text: Path, tmp_path: Path, candor_command: Callable[..., Result]
+) -> None:
+    assert_one_line(candor_command(*tiny(tmp_path / "run", text, *sets)), says, mend, code=2)
+    for stage in left_in(tmp_path / "run"):
+        Provenance.read(tmp_path / "run" / stage).verify(tmp_path / "run" / stage)
+
+
+def test_a_checkpoint_of_another_tokenizer_is_refused(
+    run_folder: Path, text: Path, candor_command: Callable[..., Result]
+) -> None:
+    checkpoint = (run_folder / "checkpoints" / "step-8" / "state.json").read_bytes()
+    result = candor_command(*tiny(run_folder, text, "model.vocab_size=330"))
+    assert_one_line(result, "step-8 is of another run: tokenizer was", "pretrain.resume=never")
+    assert (run_folder / "checkpoints" / "step-8" / "state.json").read_bytes() == checkpoint
+    code, _, err = candor_command(*tiny(run_folder, text, "model.vocab_size=330", "pretrain.resume=never"))
+    assert (code, err) == (0, "")
+
+
+@pytest.mark.parametrize("command", ["generate", "chat"])
+def test_a_folder_that_is_no_model(command: str, tmp_path: Path, candor_command: Callable[..., Result]) -> None:
+    arguments = [command, tmp_path, *(["x"] if command == "generate" else [])]
+    assert_one_line(candor_command(*arguments), f"{tmp_path}", "give the folder")
+    (tmp_path / "config.json").write_text('{"model_type": "llama"}')
+    assert_one_line(candor_command(*arguments), "llama", "")
+
+
+def test_a_model_with_a_foreign_tokenizer(
+    finished: Path, tmp_path: Path, candor_command: Callable[..., Result]
+) -> None:
+    folder = Path(shutil.copytree(finished / "model", tmp_path / "model"))
+    Tokenizer.train(["some other text"], 500).save(folder)
+    assert_one_line(candor_command("generate", folder, "x"), "500 tokens, the model 320", "do not belong together")
+
+
+def test_unknown_recipe(tmp_path: Path, candor_command: Callable[..., Result]) -> None:
+    assert_one_line(candor_command("run", "labtop"), "no recipe 'labtop'", "did you mean 'laptop'?", code=2)
+    assert_one_line(candor_command("run", tmp_path / "mine.py"), "does not exist", "candor init", code=2)
+
+
+def test_two_processes_do_not_share_a_folder(
+    run_folder: Path, text: Path, candor_command: Callable[..., Result]
+) -> None:
+    from candor import files
+
+    with files.lock(run_folder):
+        assert_one_line(candor_command(*tiny(run_folder, text)), f"pid {os.getpid()}", "choose another --out")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 1 MiB, smaller than what the run writes."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], capture_output=True).returncode:
+        pytest.skip("needs the right to mount a small disk")
+    yield disk
+    subprocess.run(["umount", "--lazy", disk], check=True)
+
+
+def test_a_full_disk(small_disk: Path, text: Path, candor_command: Callable[..., Result]) -> None:
+    result = candor_command(*tiny(small_disk / "run", text))
+    assert_one_line(result, "the disk is full", "free some space")
+    left = left_in(small_disk / "run")
+    assert left and left != list(STAGES)
+    for stage in left:
+        if (small_disk / "run" / stage / Provenance.FILE).exists():
+            Provenance.read(small_disk / "run" / stage).verify(small_disk / "run" / stage)
+        else:
+            assert stage == "checkpoints"
+
+
+@pytest.mark.parametrize("limit", [2_000, 20_000, 200_000, 1_500_000])
+def test_a_file_that_may_not_grow(limit: int, text: Path, tmp_path: Path) -> None:
+    """The same without rights to mount: wherever it strikes, one line, and every folder that is left is whole."""
+    done = subprocess.run(
+        [sys.executable, "-m", "candor", *tiny(tmp_path / "run", text)],
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    )
+    assert_one_line((done.returncode, done.stdout, done.stderr), "cannot write", "raise the limit")
+    for stage in left_in(tmp_path / "run"):
+        if stage != "checkpoints":
+            Provenance.read(tmp_path / "run" / stage).verify(tmp_path / "run" / stage)
+
+
+def left_in(run: Path) -> list[str]:
+    """Names in the run folder but the lock: no temporary one may be among them."""
+    names = sorted(path.name for path in run.iterdir() if path.name != ".lock") if run.exists() else []
+    assert not [name for name in names if name.startswith(".")]
+    return names
+
+
+def assert_one_line(result: Result, says: str, mend: str, code: int = 1) -> None:
+    found, _, err = result
+    assert found == code
+    assert err.startswith("error: ") and err.count("\n") == 1 and err.endswith("\n"), err
+    assert says in err and mend in err, err
