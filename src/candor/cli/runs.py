@@ -1,5 +1,6 @@
 """What the commands run, plan, generate and chat show."""
 
+import textwrap
 import time
 from pathlib import Path
 
@@ -53,11 +54,13 @@ def carry_out(config: RunConfig, folder: Path) -> None:
         ]
     )
     terminal.say("")
-    terminal.say(f"Continuation ({console.AI_NOTICE})", "bold")
-    terminal.say(sample["prompt"] + "|" + sample["text"])
+    terminal.say("Beginning of a held-out document", "bold")
+    terminal.say(textwrap.indent(sample["prompt"], "  "))
+    terminal.say(f"Continuation by the model ({console.AI_NOTICE})", "bold")
+    terminal.say(textwrap.indent(sample["text"], "  "))
     terminal.say("")
     terminal.say(f"report  {folder / 'report' / 'index.html'}")
-    terminal.say(f'model   {folder / "model"}   try: candor generate {folder / "model"} "import "')
+    terminal.say(f'model   {folder / "model"}   try: candor generate {folder / "model"} "your text"')
     minutes, seconds = divmod(round(time.monotonic() - start), 60)
     terminal.say(f"done in {minutes}:{seconds:02}")
 

@@ -28,7 +28,7 @@ _SCHEMA = pa.schema([(name, pa.string()) for name in ("id", "text", "source", "o
 
 def is_heldout(document_id: str, fraction: float) -> bool:
     """The rule of the split: the hash, read as a number in [0, 1), lies below `fraction`."""
-    return int(document_id[:16], 16) / 16**16 < fraction
+    return int(document_id, 16) < fraction * 16**64
 
 
 def build_corpus(config: CorpusConfig, folder: Path, progress: Callable[[int, int, str], None] | None = None) -> None:

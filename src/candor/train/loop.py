@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from candor.data import Batch
-from candor.errors import Interrupted
+from candor.errors import Interrupted, TrainingError
 from candor.model import Transformer
 from candor.train.checkpoint import Checkpointer
 from candor.train.metrics import MetricsWriter
@@ -88,15 +88,18 @@ def fit(
         while plan := curriculum.next(step, tokens):
             start = time.perf_counter()
             optimizer.set_rate(plan.rate)
-            figures = train_step(
-                model,
-                optimizer,
-                plan.micro_batches,
-                plan.objective,
-                plan.tokens,
-                clip_norm=clip_norm,
-                bias_speed=plan.bias_speed,
-            )
+            try:
+                figures = train_step(
+                    model,
+                    optimizer,
+                    plan.micro_batches,
+                    plan.objective,
+                    plan.tokens,
+                    clip_norm=clip_norm,
+                    bias_speed=plan.bias_speed,
+                )
+            except TrainingError as error:
+                raise TrainingError(f"step {step + 1:,}: {error}") from None
             step, tokens = step + 1, tokens + plan.tokens
             speed = plan.tokens / (time.perf_counter() - start)
             writer.write(step, {"tokens": tokens, **figures, "rate": plan.rate, "tokens_per_second": speed})
