@@ -2,70 +2,25 @@
 
 import json
 import os
+import re
 import resource
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from pydoc_data.topics import topics
 
 import pytest
 import torch
 
 import candor
-from candor.cli.main import main
+from candor.data import read_corpus
 from candor.records import Provenance
 from candor.text import Tokenizer
+from tests.cli.conftest import Result, tiny
 
 STAGES = ("corpus", "tokenizer", "tokens", "checkpoints", "model", "evals", "report")
-TINY = """model.vocab_size=320 model.num_hidden_layers=2 pretrain.total_tokens=4096 pretrain.sequence_length=64
-pretrain.schedule.batch_start=8 pretrain.schedule.batch=8 pretrain.schedule.warmup_steps=2 pretrain.checkpoint_every=4
-evaluate.context=64 evaluate.max_bytes=2000 evaluate.sample_tokens=8""".split()
-
-Result = tuple[int, str, str]
-
-
-@pytest.fixture
-def candor_command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
-    """Run the command in this process: (exit code, standard output, standard error)."""
-
-    def run(*arguments: str | Path) -> Result:
-        monkeypatch.setattr(sys, "argv", ["candor", *map(str, arguments)])
-        capsys.readouterr()
-        code = 0
-        try:
-            main()
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
-
-
-def tiny(out: Path, data: Path, *more: str) -> list[str]:
-    sets = [item for assignment in (*TINY, *more) for item in ("--set", assignment)]
-    return ["run", "laptop", "--data", str(data), "--out", str(out), *sets]
-
-
-@pytest.fixture(scope="session")
-def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("text")
-    for name in sorted(topics)[:60]:
-        (folder / f"{name}.txt").write_text(topics[name], encoding="utf-8")
-    return folder
-
-
-@pytest.fixture(scope="session")
-def finished(text: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run that ended, made by the real command in a process of its own."""
-    out = tmp_path_factory.mktemp("runs") / "finished"
-    done = subprocess.run([sys.executable, "-m", "candor", *tiny(out, text)], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""  # no warnings of libraries either
-    assert "bits per byte" in done.stdout and "gzip -9" in done.stdout and "Continuation" in done.stdout
-    return out
 
 
 @pytest.fixture
@@ -162,6 +117,52 @@ def test_training_again_gives_the_same_bits(
     code, out, _ = candor_command(*tiny(run_folder, text, "pretrain.resume=never"))
     assert code == 0 and "checkpoints ..." in out
     assert model.read_bytes() == first
+
+
+@pytest.mark.slow
+def test_sigterm_saves_and_the_same_command_ends_in_the_same_bits(
+    text: Path, tmp_path: Path, candor_command: Callable[..., Result]
+) -> None:
+    longer = ["pretrain.total_tokens=20480", "pretrain.checkpoint_every=100"]  # 40 steps, no checkpoint of its own
+    out = tmp_path / "stopped"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "candor", *tiny(out, text, *longer)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    metrics = out / "checkpoints" / "metrics.jsonl"
+    while process.poll() is None and not (metrics.exists() and metrics.read_text().count("\n") >= 3):
+        time.sleep(0.01)
+    process.terminate()
+    stdout, stderr = process.communicate()
+    assert_one_line((process.returncode, stdout, stderr), "stopped by SIGTERM after step", "same command", code=130)
+    code, said, _ = candor_command(*tiny(out, text, *longer))
+    assert code == 0 and "resumed after step" in said
+    assert candor_command(*tiny(tmp_path / "whole", text, *longer))[0] == 0
+    for name in ("model/model.safetensors", "evals/heldout.json", "evals/sample.json"):
+        assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("data", "fields", "script"),
+    [("text/zh_novels", None, r"[\u4e00-\u9fff]"), ("math/gsm8k/test.jsonl", "question,answer", r"####")],
+)
+def test_public_data(
+    data: str, fields: str | None, script: str, public_data: Path, tmp_path: Path, candor_command: Callable[..., Result]
+) -> None:
+    """A folder of Chinese novels, and questions with answers: the whole path, with text of theirs held out."""
+    if not (public_data / data).exists():
+        pytest.skip(f"{data} is not in {public_data}")
+    named = ["--fields", fields] if fields else []
+    code, said, err = candor_command(*tiny(tmp_path, public_data / data, "model.vocab_size=1000"), *named)
+    assert (code, err) == (0, "")
+    figures = json.loads((tmp_path / "evals" / "heldout.json").read_text())
+    assert 1 < figures["bits_per_byte"] < 9
+    heldout = "".join(document.text for document in read_corpus(tmp_path / "corpus", "heldout"))
+    assert len(re.findall(script, heldout)) > 30
+    assert "bits per byte" in said
 
 
 def bad_utf8(text: Path) -> Path:
@@ -304,6 +305,7 @@ def test_a_full_disk(small_disk: Path, text: Path, candor_command: Callable[...,
             assert stage == "checkpoints"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [2_000, 20_000, 200_000, 1_500_000])
 def test_a_file_that_may_not_grow(limit: int, text: Path, tmp_path: Path) -> None:
     """The same without rights to mount: wherever it strikes, one line, and every folder that is left is whole."""
