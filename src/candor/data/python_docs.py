@@ -79,6 +79,7 @@ def _module_docs(module: object) -> Iterator[str]:
     if doc := inspect.getdoc(module):
         yield doc
     for name, value in sorted(vars(module).items()):
+        value = vars(module).get(f"__{name}__", value)  # where sys keeps the hooks that tools replace
         members = [(name, value)]
         if inspect.isclass(value):
             members += [(f"{name}.{key}", member) for key, member in sorted(vars(value).items())]
