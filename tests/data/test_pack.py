@@ -192,9 +192,14 @@ def test_damaged_heldout_tokens_are_named(tmp_path: Path, tokenizer: Tokenizer, 
         read_heldout(folder)
 
 
-def test_a_disk_that_refuses_is_one_line_and_leaves_nothing(tmp_path: Path, tokenizer: Tokenizer) -> None:
+@pytest.mark.parametrize("fraction", [0.04, 1 - 1e-9])
+def test_a_disk_that_refuses_is_one_line_and_leaves_nothing(
+    tmp_path: Path, tokenizer: Tokenizer, fraction: float
+) -> None:
+    """In the middle of a long document, in the training tokens or in the held-out ones."""
     chance = random.Random(0)
-    build(tmp_path, [chance.randbytes(size).hex() for size in [200] * 20 + [20_000] * 3])
+    build(tmp_path, [chance.randbytes(size).hex() for size in [200] * 20 + [20_000] * 3], heldout_fraction=fraction)
+    assert (fraction > 0.5) == (sum(len(d.text) for d in read_corpus(tmp_path / "corpus", "train")) < 1000)
     with (
         pytest.raises(StorageError, match="the file would exceed the allowed size"),
         file_size_limit(2**12),
