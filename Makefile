@@ -32,7 +32,4 @@ lint: install ## style, types, import contracts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: install ## the benchmarks, one after the other
-	@for script in bench/*.py; do $(BIN)/python $$script || exit 1; done
-
-.PHONY: help install laptop test quick lint bench
+.PHONY: help install laptop test quick lint

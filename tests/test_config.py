@@ -10,9 +10,9 @@ from typing import Any, Literal
 
 import pytest
 
-from candor.config import describe, field_docs, override, to_dict
+from candor.config import check, describe, difference, field_docs, override, to_dict
 from candor.errors import ConfigError
-from candor.stages.run import RunConfig
+from candor.stages.pipeline import RunConfig
 
 
 @dataclass(frozen=True)
@@ -212,3 +212,37 @@ def test_every_field_of_a_run_can_be_overridden_with_its_own_value() -> None:
         if value not in ("()", "nan") and not (value.startswith("(") and "'" in value):
             assert override(config, f"{name}={value}") == config, name
     assert math.isclose(override(config, "corpus.heldout_fraction=0.25").corpus.heldout_fraction, 0.25)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"steps": 1.5}, "steps=1.5 is not a whole number"),
+        ({"steps": True}, "steps=True is not a whole number"),
+        ({"lr": "0.1"}, "lr='0.1' is not a number"),
+        ({"on": 1}, "on=1 is not true or false"),
+        ({"mode": "medium"}, "mode='medium' is not one of fast, slow"),
+        ({"fields": "abc"}, "fields='abc' is not"),
+        ({"limit": "3"}, "limit='3' is not a whole number or none"),
+        ({"betas": (0.9,)}, "betas=(0.9,) is not a comma-separated list"),
+        ({"betas": [0.9, 0.95]}, "betas=[0.9, 0.95] is not a comma-separated list"),
+        ({"fields": ("a", 1)}, "fields=('a', 1) is not a comma-separated list"),
+        ({"inner": Inner(depth="deep")}, "inner.depth='deep' is not a whole number"),  # type: ignore[arg-type]
+        ({"inner": None}, "inner=None is not"),
+    ],
+)
+def test_a_recipe_written_with_a_wrong_type_is_named(change: dict[str, Any], says: str) -> None:
+    check(Config())
+    check(Config(extra=Inner(), lr=1, limit=None))
+    with pytest.raises(ConfigError) as caught:
+        check(dataclasses.replace(Config(), **change))
+    assert str(caught.value).startswith(says)
+
+
+def test_difference_names_the_first_setting_that_differs() -> None:
+    old = {"model": {"width": 8, "depth": 2}, "seed": 0}
+    assert difference(old, {"model": {"width": 8, "depth": 2}, "seed": 0}) == ""
+    assert difference(old, {"seed": 1, "model": {"width": 9, "depth": 2}}) == "seed was 0 and is now 1"
+    assert difference(old, {"model": {"width": 8, "depth": 3}, "seed": 1}) == "model.depth was 2 and is now 3"
+    assert difference(old, {"model": {"width": 8}, "seed": 0}) == "model.depth was 2 and is now None"
+    assert difference(old, {**old, "more": [1]}) == "more was None and is now [1]"

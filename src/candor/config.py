@@ -14,7 +14,6 @@ import json
 import textwrap
 import types
 import typing
-from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 from candor.errors import ConfigError
@@ -120,7 +119,7 @@ def _describe(kind: Any) -> str:
         return " or ".join(_describe(arg) for arg in args)
     if origin is tuple:
         return "a comma-separated list, like " + ",".join(_describe(arg) for arg in args if arg is not Ellipsis)
-    named = {int: "a whole number", float: "a number", bool: "true or false", str: "text", Path: "a path"}
+    named = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
     return named.get(kind, "none" if kind is type(None) else getattr(kind, "__name__", str(kind)))
 
 
@@ -128,6 +127,41 @@ def to_dict(config: Any) -> dict[str, Any]:
     """The tree as plain JSON values (paths as text, tuples as lists), as it stands in `provenance.json`."""
     plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(config), default=str))
     return plain
+
+
+def check(config: Any, prefix: str = "") -> None:
+    """Compare every field of the tree with its annotation: recipes are Python, where nothing else does."""
+    kinds = typing.get_type_hints(type(config))
+    for field in dataclasses.fields(config):
+        value, name = getattr(config, field.name), prefix + field.name
+        if dataclasses.is_dataclass(value):
+            check(value, f"{name}.")
+        elif not _fits(value, kinds[field.name]):
+            raise ConfigError(f"{name}={value!r} is not {_describe(kinds[field.name])}")
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    origin, args = get_origin(kind), get_args(kind)
+    if origin in (Union, types.UnionType):
+        return any(_fits(value, arg) for arg in args)
+    if origin is Literal:
+        return value in args
+    if origin is tuple:
+        each = [args[0]] * len(value) if args[1:] == (Ellipsis,) else list(args)
+        return isinstance(value, tuple) and len(value) == len(each) and all(map(_fits, value, each))
+    if kind in (int, float):
+        return isinstance(value, (int, kind)) and not isinstance(value, bool)
+    return isinstance(value, kind)
+
+
+def difference(old: Any, new: Any, name: str = "") -> str:
+    """The first setting in which two trees of plain values differ, with both values; "" where they are equal."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in (*new, *(key for key in old if key not in new)):
+            if found := difference(old.get(key), new.get(key), f"{name}.{key}" if name else key):
+                return found
+        return ""
+    return "" if old == new else f"{name} was {old!r} and is now {new!r}"
 
 
 def field_docs(cls: type) -> dict[str, str]:

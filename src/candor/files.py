@@ -142,6 +142,16 @@ def checksums(folder: Path) -> dict[str, str]:
     return {file.relative_to(folder).as_posix(): sha256(file) for file in files}
 
 
+def damage(folder: Path, expected: dict[str, str]) -> str:
+    """The first file of `checksums` that is missing or other than it was, in words; "" where all are whole."""
+    for name, digest in expected.items():
+        if not (folder / name).is_file():
+            return f"{name} is missing"
+        if sha256(folder / name) != digest:
+            return f"{name} was truncated or changed (checksum differs)"
+    return ""
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as readable JSON, atomically."""
     atomic_write(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")

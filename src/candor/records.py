@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -11,6 +12,10 @@ from candor import files
 from candor.errors import DataError
 
 __version__ = "0.1.0"
+
+
+Kind = Literal["public", "licensed", "user-derived", "synthetic"]
+"""How a text came to be ours to use."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -28,13 +33,21 @@ class Document:
     """Where in the source: a relative path, `file.jsonl:12`, a row number."""
     licence: str = "unknown"
     """SPDX identifier, or `unknown`."""
-    kind: Literal["public", "licensed", "user-derived", "synthetic"] = "public"
+    kind: Kind = "public"
     """How the text came to be ours to use."""
 
     @property
     def id(self) -> str:
         """SHA-256 of the UTF-8 text, hex: the same text has the same id everywhere."""
         return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+Progress = Callable[[int, int, str], None]
+"""`progress(done, total, note)`: how long work tells how far it is."""
+
+
+def no_progress(done: int, total: int, note: str) -> None:
+    """Where nobody watches."""
 
 
 @cache
@@ -60,8 +73,8 @@ class Provenance:
     """Input name -> `digest` of that input's own provenance (or SHA-256 of a plain file)."""
     config: dict[str, Any]
     """The resolved settings of the stage."""
-    seed: int
-    """Seed of the run."""
+    seed: int | None
+    """Seed, where the stage draws anything."""
     outputs: dict[str, str]
     """Relative path -> SHA-256 of every file of the folder."""
     code: str = dataclasses.field(default_factory=code_version)
@@ -77,7 +90,7 @@ class Provenance:
         text = "\n".join(f"{name} {value}" for name, value in sorted(self.outputs.items()))
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def made_by(self, stage: str, inputs: dict[str, str], config: dict[str, Any], seed: int) -> bool:
+    def made_by(self, stage: str, inputs: dict[str, str], config: dict[str, Any], seed: int | None) -> bool:
         """True where this folder is what the given stage would make again."""
         return (self.stage, self.inputs, self.config, self.seed) == (stage, inputs, config, seed)
 
@@ -96,8 +109,5 @@ class Provenance:
 
     def verify(self, folder: Path) -> None:
         """Compare every recorded file with the disk; DataError names the first that is missing or changed."""
-        for name, expected in self.outputs.items():
-            if not (folder / name).is_file():
-                raise DataError(f"{folder / name} is missing; delete {folder} and run again")
-            if files.sha256(folder / name) != expected:
-                raise DataError(f"{folder / name} is corrupt (checksum differs); delete {folder} and run again")
+        if trouble := files.damage(folder, self.outputs):
+            raise DataError(f"{folder} is damaged: {trouble}; delete it and run again")

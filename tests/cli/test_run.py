@@ -105,7 +105,7 @@ def test_a_damaged_folder_is_named_and_made_again(
     weights.write_bytes(data)
     code, out, _ = candor_command(*tiny(run_folder, text))
     assert code == 0
-    assert "model.safetensors is corrupt" in out and "evals: done before" in out
+    assert "model.safetensors was truncated or changed" in out and "evals: done before" in out
     assert Provenance.read(run_folder / "model").digest == good
 
 
@@ -114,7 +114,7 @@ def test_training_again_gives_the_same_bits(
 ) -> None:
     model = run_folder / "model" / "model.safetensors"
     first = model.read_bytes()
-    code, out, _ = candor_command(*tiny(run_folder, text, "pretrain.resume=never"))
+    code, out, _ = candor_command(*tiny(run_folder, text, "train.resume=never"))
     assert code == 0 and "checkpoints ..." in out
     assert model.read_bytes() == first
 
@@ -123,7 +123,7 @@ def test_training_again_gives_the_same_bits(
 def test_sigterm_saves_and_the_same_command_ends_in_the_same_bits(
     text: Path, tmp_path: Path, candor_command: Callable[..., Result]
 ) -> None:
-    longer = ["pretrain.total_tokens=20480", "pretrain.checkpoint_every=100"]  # 40 steps, no checkpoint of its own
+    longer = ["pretrain.total_tokens=20480", "train.checkpoint_every=100"]  # 40 steps, no checkpoint of its own
     out = tmp_path / "stopped"
     process = subprocess.Popen(
         [sys.executable, "-m", "candor", *tiny(out, text, *longer)],
@@ -231,6 +231,9 @@ def test_bad_sources(
         (["pretrain.sequence_length=4096"], "exceeds model.max_position_embeddings", "lower one or raise the other"),
         (["model.vocab_size=100"], "vocab_size", ""),
         (["model.hidden_size=60000", "model.num_hidden_layers=90"], "needs", "choose a smaller model"),
+        (["pretrain.schedule.batch=0"], "pretrain.schedule.batch", "at least 1"),
+        (["train.keep_checkpoints=0"], "train.keep_checkpoints", "at least 1"),
+        (["export.dtype=int4"], "'int4' is not one of float32, bfloat16", ""),
     ],
 )
 def test_configurations_that_cannot_work(
@@ -241,15 +244,47 @@ def test_configurations_that_cannot_work(
         Provenance.read(tmp_path / "run" / stage).verify(tmp_path / "run" / stage)
 
 
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (["--set", "model.vocab_size=330"], "tokenizer.vocab_size was 320 and is now 330"),
+        (["--set", "pretrain.total_tokens=8192"], "checkpoints.pretrain.total_tokens was 4096 and is now 8192"),
+        (["--set", "seed=1"], "seed was 0 and is now 1"),
+        (["--data", "python-docs"], "corpus.source was"),
+    ],
+)
+def test_training_of_another_plan_is_not_thrown_away(
+    change: list[str], says: str, run_folder: Path, text: Path, candor_command: Callable[..., Result]
+) -> None:
+    before = times(run_folder)
+    assert_one_line(candor_command(*tiny(run_folder, text), *change), says, "choose another --out")
+    assert times(run_folder) == before, "something was touched before it was refused"
+
+
+def test_starting_over_is_possible(run_folder: Path, text: Path, candor_command: Callable[..., Result]) -> None:
+    code, out, err = candor_command(*tiny(run_folder, text, "model.vocab_size=330", "train.resume=never"))
+    assert (code, err) == (0, "") and "checkpoints ..." in out
+    code, out, _ = candor_command(*tiny(run_folder, text, "model.vocab_size=330"))
+    assert code == 0 and "checkpoints: done before" in out
+
+
 def test_a_checkpoint_of_another_tokenizer_is_refused(
+    finished: Path, text: Path, tmp_path: Path, candor_command: Callable[..., Result]
+) -> None:
+    there = finished / "checkpoints" / "step-8"
+    result = candor_command(*tiny(tmp_path / "run", text, "model.vocab_size=330", f"train.resume={there}"))
+    assert_one_line(result, f"{there} is of another run: tokenizer was", "train.resume=never")
+
+
+def test_going_back_to_an_earlier_checkpoint(
     run_folder: Path, text: Path, candor_command: Callable[..., Result]
 ) -> None:
-    checkpoint = (run_folder / "checkpoints" / "step-8" / "state.json").read_bytes()
-    result = candor_command(*tiny(run_folder, text, "model.vocab_size=330"))
-    assert_one_line(result, "step-8 is of another run: tokenizer was", "pretrain.resume=never")
-    assert (run_folder / "checkpoints" / "step-8" / "state.json").read_bytes() == checkpoint
-    code, _, err = candor_command(*tiny(run_folder, text, "model.vocab_size=330", "pretrain.resume=never"))
-    assert (code, err) == (0, "")
+    model = (run_folder / "model" / "model.safetensors").read_bytes()
+    (run_folder / "checkpoints" / "metrics.jsonl").unlink()  # damaged, so that the stage is made again
+    there = run_folder / "checkpoints" / "step-4"
+    code, out, _ = candor_command(*tiny(run_folder, text, f"train.resume={there}"))
+    assert code == 0 and "step-8, which came after it" in out and "resumed after step 4" in out
+    assert (run_folder / "model" / "model.safetensors").read_bytes() == model
 
 
 @pytest.mark.parametrize("command", ["generate", "chat"])

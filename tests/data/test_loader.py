@@ -23,7 +23,7 @@ def tokens(folder: Path, *shards: Sequence[int]) -> Path:
     for number, shard in enumerate(shards):
         (folder / f"train-{number:05}.bin").write_bytes(struct.pack(f"<{len(shard)}H", *shard))
     sizes = [len(shard) for shard in shards]
-    index = {"dtype": "<u2", "bos_id": 0, "train_shards": sizes, "train_tokens": sum(sizes)}
+    index = {"dtype": "<u2", "vocab_size": 2000, "tokenizer": "none", "bos_id": 0, "shards": sizes, "bytes": 0}
     (folder / "index.json").write_text(json.dumps(index))
     return folder
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from candor import files
-from candor.data import PackConfig, pack, read_corpus, read_heldout, read_index
+from candor.data import PackConfig, TokenIndex, pack, read_corpus
 from candor.data.pack import fim_split
 from candor.errors import ConfigError, DataError, StorageError
 from candor.records import Document
@@ -71,20 +71,8 @@ def test_without_fim_documents_lie_end_to_end_in_hash_order(tmp_path: Path, toke
     expected = [token for text in train for token in (0, *tokenizer.encode(text), 1)]
     assert numbers(folder / "train-00000.bin") == expected
     assert tokenizer.decode(expected) == "".join(f"{BOS}{text}{EOS}" for text in train)
-    index = read_index(folder)
-    held = [document.text for document in read_corpus(tmp_path / "corpus", "heldout")]
-    assert index == {
-        "dtype": "<u2",
-        "vocab_size": 600,
-        "tokenizer": tokenizer.fingerprint,
-        "bos_id": 0,
-        "train_shards": [len(expected)],
-        "train_tokens": len(expected),
-        "train_bytes": sum(len(text.encode()) for text in train),
-        "heldout_tokens": sum(len(tokenizer.encode(text)) for text in held),
-        "heldout_bytes": sum(len(text.encode()) for text in held),
-        "heldout_documents": len(held),
-    }
+    size = sum(len(text.encode()) for text in train)
+    assert TokenIndex.read(folder) == TokenIndex("<u2", 600, tokenizer.fingerprint, 0, (len(expected),), size)
 
 
 def test_fim_documents_give_the_text_when_put_together(tmp_path: Path, tokenizer: Tokenizer) -> None:
@@ -149,7 +137,7 @@ def test_many_shards_hold_what_one_holds(tmp_path: Path, tokenizer: Tokenizer, m
     assert [token for shard in shards for token in shard] == whole
     assert all(shard[0] == 0 and shard[-1] == 1 for shard in shards), "a document was cut"
     assert all(len(shard) >= 100 for shard in shards[:-1])
-    assert read_index(folder)["train_shards"] == [len(shard) for shard in shards]
+    assert TokenIndex.read(folder).shards == tuple(len(shard) for shard in shards)
 
 
 def test_a_large_vocabulary_takes_four_bytes(tmp_path: Path) -> None:
@@ -168,38 +156,31 @@ def test_a_large_vocabulary_takes_four_bytes(tmp_path: Path) -> None:
     train = [document.text for document in read_corpus(tmp_path / "corpus", "train")]
     expected = [token for text in train for token in (0, 70_097, 70_000 + ord(text[1]), 1)]
     assert numbers(folder / "train-00000.bin", width=4) == expected
-    assert read_index(folder)["dtype"] == "<u4"
-    assert [ids[0] for ids, _ in read_heldout(folder)] == [70_097]
+    assert TokenIndex.read(folder).dtype == "<u4"
 
 
-def test_heldout_documents_stay_whole(tmp_path: Path, tokenizer: Tokenizer) -> None:
-    folder = packed(tmp_path, TEXTS, tokenizer, rate=1)
-    held = [document.text for document in read_corpus(tmp_path / "corpus", "heldout")]
-    assert len(held) >= 2
-    assert read_heldout(folder) == [(tokenizer.encode(text), len(text.encode())) for text in held]
-    assert [tokenizer.decode(ids) for ids, _ in read_heldout(folder)] == held
-
-
-@pytest.mark.parametrize("name", ["heldout.bin", "heldout.offsets.bin"])
 @pytest.mark.parametrize("change", ["shorter", "longer", "missing"])
-def test_damaged_heldout_tokens_are_named(tmp_path: Path, tokenizer: Tokenizer, name: str, change: str) -> None:
+def test_damaged_tokens_are_named(tmp_path: Path, tokenizer: Tokenizer, change: str) -> None:
     folder = packed(tmp_path, TEXTS, tokenizer)
-    data = (folder / name).read_bytes()
-    (folder / name).write_bytes(data[:-1] if change == "shorter" else data + b"\0")
+    data = (folder / "train-00000.bin").read_bytes()
+    (folder / "train-00000.bin").write_bytes(data[:-1] if change == "shorter" else data + b"\0")
     if change == "missing":
-        (folder / name).unlink()
-    with pytest.raises(DataError, match=rf"{name} has [\d,]+ bytes instead of {len(data):,}; run the tokens stage"):
-        read_heldout(folder)
+        (folder / "train-00000.bin").unlink()
+    with pytest.raises(DataError, match=rf"00000.bin has [\d,]+ bytes instead of {len(data):,}; run the tokens stage"):
+        TokenIndex.read(folder).open(folder)
 
 
-@pytest.mark.parametrize("fraction", [0.04, 1 - 1e-9])
-def test_a_disk_that_refuses_is_one_line_and_leaves_nothing(
-    tmp_path: Path, tokenizer: Tokenizer, fraction: float
-) -> None:
-    """In the middle of a long document, in the training tokens or in the held-out ones."""
+@pytest.mark.parametrize("content", ["[]", "{}", '{"shards": 3}', '{"shards": []}'])
+def test_an_index_of_another_form_is_named(tmp_path: Path, content: str) -> None:
+    (tmp_path / "index.json").write_text(content)
+    with pytest.raises(DataError, match=r"index.json has another form; run the tokens stage again"):
+        TokenIndex.read(tmp_path)
+
+
+def test_a_disk_that_refuses_is_one_line_and_leaves_nothing(tmp_path: Path, tokenizer: Tokenizer) -> None:
+    """In the middle of a long document."""
     chance = random.Random(0)
-    build(tmp_path, [chance.randbytes(size).hex() for size in [200] * 20 + [20_000] * 3], heldout_fraction=fraction)
-    assert (fraction > 0.5) == (sum(len(d.text) for d in read_corpus(tmp_path / "corpus", "train")) < 1000)
+    build(tmp_path, [chance.randbytes(size).hex() for size in [200] * 20 + [20_000] * 3])
     with (
         pytest.raises(StorageError, match="the file would exceed the allowed size"),
         file_size_limit(2**12),

@@ -2,16 +2,19 @@
 
 import json
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from candor.errors import ModelError
+from candor.errors import ModelError, StorageError
 from candor.model import ModelConfig, Transformer, YarnConfig
 from candor.model.config import v3_671b
 from candor.model.hub import config_from_hf, config_to_hf, dequantise_fp8, is_fp8, load_model, save_model, write_model
+from tests.conftest import file_size_limit
 
 TINY = ModelConfig(
     vocab_size=64,
@@ -244,3 +247,35 @@ def test_folders_that_are_no_model_are_refused_in_one_line(model: Transformer, t
     assert "experts.2.up_proj" in error()
     weights.unlink()
     assert "no model.safetensors" in error()
+    for index in ("[]", "{}", '{"weight_map": {}}'):
+        (tmp_path / "m" / "model.safetensors.index.json").write_text(index)
+        assert "download or export" in error()
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda values: [],
+        lambda values: values | {"rope_parameters": 3},
+        lambda values: values | {"rope_scaling": {"type": "yarn", "factor": "many"}, "rope_parameters": None},
+        lambda values: values | {"hidden_size": "wide"},
+        lambda values: values | {"hidden_size": None},
+        lambda values: values | {"rope_theta": [], "rope_parameters": None},
+        lambda values: {"model_type": "deepseek_v3", "hidden_size": 64.5},
+    ],
+)
+def test_a_config_of_wrong_types_is_one_line(
+    model: Transformer, tmp_path: Path, spoil: Callable[[dict[str, Any]], Any]
+) -> None:
+    save_model(model, tmp_path)
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(spoil(json.loads(path.read_text()))))
+    with pytest.raises(ModelError) as caught:
+        load_model(tmp_path)
+    assert "config.json" in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_disk_that_refuses_leaves_no_folder(model: Transformer, tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="the file would exceed the allowed size"), file_size_limit(2**14):
+        save_model(model, tmp_path / "m")
+    assert list(tmp_path.iterdir()) == []

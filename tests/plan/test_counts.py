@@ -2,7 +2,8 @@
 
 import pytest
 
-from candor.model.config import SIZES, ModelConfig, v3_671b
+from candor.model import config as sizes
+from candor.model.config import ModelConfig, v3_16b, v3_671b
 from candor.plan.counts import count_parameters, training_flops_per_token
 
 
@@ -18,18 +19,18 @@ def test_v3_counts_are_the_published_ones_to_the_parameter() -> None:
     ("size", "least", "most"), [("nano", 2e6, 3.5e6), ("micro", 20e6, 28e6), ("small", 230e6, 270e6)]
 )
 def test_sizes_are_what_their_names_promise(size: str, least: float, most: float) -> None:
-    assert least < count_parameters(SIZES[size]()).main < most
+    assert least < count_parameters(getattr(sizes, size)()).main < most
 
 
 def test_16b_is_the_ablation_model_of_the_report() -> None:
-    counts = count_parameters(SIZES["v3_16b"]())
+    counts = count_parameters(v3_16b())
     assert (round(counts.main / 1e9, 1), round(counts.activated / 1e9, 1)) == (15.7, 2.7)  # 2.4B without embedding
     assert round((counts.activated - counts.embedding) / 1e9, 1) == 2.5
 
 
 @pytest.mark.parametrize("size", ["small", "v3_16b", "v3_671b"])
 def test_sizes_meant_for_serving_keep_the_head_sizes_of_v3(size: str) -> None:
-    config = SIZES[size]()
+    config = getattr(sizes, size)()
     assert (config.kv_lora_rank, config.qk_rope_head_dim, config.qk_nope_head_dim, config.v_head_dim) == (
         (512, 64, 128, 128)
     )

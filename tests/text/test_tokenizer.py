@@ -52,13 +52,13 @@ def naive_bpe(folder: Path, text: str) -> list[int]:
 def test_layout_is_that_of_v3(tokenizer: Tokenizer) -> None:
     assert (tokenizer.bos_id, tokenizer.eos_id, tokenizer.pad_id) == (0, 1, 2)
     assert tokenizer.decode([0, 1, 2]) == "<｜begin▁of▁sentence｜><｜end▁of▁sentence｜><｜▁pad▁｜>"
-    assert len(tokenizer) == tokenizer.vocab_size == 1500
+    assert tokenizer.vocab_size == 1500
     assert [tokenizer.special_id(name) for name in V3_TAIL] == list(range(1500 - 17, 1500))
 
 
 def test_placeholders_fill_a_vocabulary_that_the_text_cannot(tmp_path: Path) -> None:
     tokenizer = Tokenizer.train(["ab ab"], vocab_size=400)
-    assert len(tokenizer) == 400
+    assert tokenizer.vocab_size == 400
     assert [tokenizer.special_id(name) for name in V3_TAIL] == list(range(383, 400))
     first = tokenizer.special_id("<｜place▁holder▁no▁0｜>")
     assert first == 3 + 256 + 2  # two merges: "ab" and " ab"
@@ -83,7 +83,7 @@ def test_same_ids_as_auto_tokenizer(tokenizer: Tokenizer, tmp_path: Path, model_
         (tmp_path / "config.json").write_text(json.dumps({"model_type": model_type}))
     theirs = auto(tmp_path)
     assert (theirs.bos_token_id, theirs.eos_token_id, theirs.pad_token_id) == (0, 1, 2)
-    assert len(theirs) == len(tokenizer)
+    assert len(theirs) == tokenizer.vocab_size
     for text in [*MIXED, "<think>\nx</think>y", "\n".join(corpus())]:
         assert theirs(text)["input_ids"] == tokenizer.encode(text)
         assert theirs.decode(tokenizer.encode(text)) == text

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from candor.cli.console import Terminal
-from candor.plan.estimate import best_device, device_memory
+from candor.plan.device import best_device, device_memory
 from candor.records import code_version
 
 _LIBRARIES = ("torch", "numpy", "tokenizers", "safetensors", "pyarrow", "jinja2", "matplotlib", "rich", "typer")

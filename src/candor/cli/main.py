@@ -50,10 +50,10 @@ def run(
     \b
     candor run laptop
     candor run laptop --data novels.jsonl --fields text --out runs/novels
-    candor run laptop --set pretrain.total_tokens=2e6 --set seed=1
+    candor run laptop --set pretrain.total_tokens=2e6 --set seed=1 --out runs/longer
     candor run v3_671b --dry-run
     """
-    from candor.cli import runs
+    from candor.cli.run import carry_out, show_plan
     from candor.config import override
     from candor.recipes import find_recipe
 
@@ -62,9 +62,9 @@ def run(
     config = override(config, *(f"{name}={value}" for name, value in named.items() if value is not None), *(sets or ()))
     folder = out or Path("runs") / config.name
     if dry_run:
-        runs.show_plan(config)
+        show_plan(config)
     else:
-        runs.carry_out(config, folder)
+        carry_out(config, folder)
 
 
 @app.command()
@@ -84,10 +84,11 @@ def generate(
     candor generate runs/laptop/model "def main("
     candor generate runs/laptop/model "import os" --temperature 0 --max-tokens 40
     """
-    from candor.cli import runs
+    from candor.cli.talk import continue_text
+    from candor.infer import SamplingParams
 
-    params = runs.sampling(max_tokens, temperature, top_p, top_k, seed, stop)
-    runs.continue_text(model, sys.stdin.read() if prompt == "-" else prompt, params)
+    params = SamplingParams(temperature, top_p, top_k, max_tokens, seed, tuple(stop or ()))
+    continue_text(model, sys.stdin.read() if prompt == "-" else prompt, params)
 
 
 @app.command()
@@ -106,9 +107,10 @@ def chat(
     \b
     candor chat runs/laptop/model
     """
-    from candor.cli import runs
+    from candor.cli.talk import converse
+    from candor.infer import SamplingParams
 
-    runs.converse(model, system, runs.sampling(max_tokens, temperature, top_p, top_k, seed, stop))
+    converse(model, system, SamplingParams(temperature, top_p, top_k, max_tokens, seed, tuple(stop or ())))
 
 
 @app.command()
@@ -122,9 +124,9 @@ def init(
     candor init laptop my_recipe.py
     candor run my_recipe.py --dry-run
     """
-    from candor.cli import runs
+    from candor.cli.run import write_recipe
 
-    runs.write_recipe(recipe, path)
+    write_recipe(recipe, path)
 
 
 @app.command()
@@ -162,7 +164,7 @@ def main() -> None:
         console.error("out of memory; lower pretrain.micro_batch or the size of the model")
         sys.exit(1)
     except KeyboardInterrupt:
-        console.error("interrupted; the same command goes on from what is finished")
+        console.error("interrupted")
         sys.exit(130)
     except BrokenPipeError:  # `candor ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

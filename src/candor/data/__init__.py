@@ -2,13 +2,14 @@
 
 from candor.data.corpus import build_corpus, is_heldout, read_corpus
 from candor.data.loader import Batch, TokenLoader
-from candor.data.pack import PackConfig, pack, read_heldout, read_index
+from candor.data.pack import PackConfig, TokenIndex, pack
 from candor.data.sources import CorpusConfig, fingerprint, read_documents
 
 __all__ = [
     "Batch",
     "CorpusConfig",
     "PackConfig",
+    "TokenIndex",
     "TokenLoader",
     "build_corpus",
     "fingerprint",
@@ -16,6 +17,4 @@ __all__ = [
     "pack",
     "read_corpus",
     "read_documents",
-    "read_heldout",
-    "read_index",
 ]

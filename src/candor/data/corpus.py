@@ -6,7 +6,7 @@ goes through buckets on disk, so memory holds one bucket, not the corpus.
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from candor import files
 from candor.data.sources import CorpusConfig, Skipped, read_documents
 from candor.errors import DataError
-from candor.records import Document
+from candor.records import Document, Progress, no_progress
 
 Split = Literal["train", "heldout"]
 _BUCKETS = 64
@@ -31,7 +31,7 @@ def is_heldout(document_id: str, fraction: float) -> bool:
     return int(document_id, 16) < fraction * 16**64
 
 
-def build_corpus(config: CorpusConfig, folder: Path, progress: Callable[[int, int, str], None] | None = None) -> None:
+def build_corpus(config: CorpusConfig, folder: Path, progress: Progress = no_progress) -> None:
     """Write `train-*.parquet`, `heldout-*.parquet` and `manifest.json` into an existing folder.
 
     Where the hashes put no document on one side, the document with the lowest (held-out) or highest (train) hash goes
@@ -39,15 +39,15 @@ def build_corpus(config: CorpusConfig, folder: Path, progress: Callable[[int, in
     """
     skipped = Skipped()
     buckets = _scatter(read_documents(config, skipped), folder)
-    order = [(index, path) for index, path in enumerate(buckets) if path.stat().st_size]
+    order = [path for path in buckets if path.stat().st_size]
     counts: dict[str, Counter[str]] = {"train": Counter(), "heldout": Counter()}
     shares: dict[str, Counter[str]] = {name: Counter() for name in ("source", "licence", "kind")}
     copies = 0
     writers = {split: _ShardWriter(folder, split) for split in counts}
     # The first document (lowest hash) is held out and the last trained on, whatever the fraction says.
-    last_bucket = order[-1][1]
+    last_bucket = order[-1]
     first = True
-    for done, (_, path) in enumerate(order):
+    for done, path in enumerate(order):
         documents, dropped = _sorted_bucket(path)
         copies += dropped
         for position, (document_id, document) in enumerate(documents):
@@ -65,8 +65,7 @@ def build_corpus(config: CorpusConfig, folder: Path, progress: Callable[[int, in
             for name, share in shares.items():
                 share[getattr(document, name)] += size
         path.unlink()
-        if progress:
-            progress(done + 1, len(order), f"{sum(c['documents'] for c in counts.values())} documents")
+        progress(done + 1, len(order), f"{sum(c['documents'] for c in counts.values())} documents")
     for writer in writers.values():
         writer.close()
     for path in buckets:

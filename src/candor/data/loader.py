@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from candor.data.pack import open_tokens, read_index
+from candor.data.pack import TokenIndex
 from candor.errors import ConfigError
 
 
@@ -27,6 +27,10 @@ class Batch:
     segments: Tensor | None
     """Number of the document that each token belongs to, of the same shape; None where documents may see each other."""
 
+    def to(self, device: torch.device) -> "Batch":
+        """The batch on another device."""
+        return Batch(self.tokens.to(device), None if self.segments is None else self.segments.to(device))
+
 
 class TokenLoader:
     """Serves every window of the training tokens once per epoch, in another order each epoch."""
@@ -34,12 +38,9 @@ class TokenLoader:
     def __init__(
         self, folder: Path, sequence_length: int, *, lookahead: int = 1, seed: int = 0, mask_documents: bool = False
     ):
-        index = read_index(folder)
-        self._shards = [
-            open_tokens(folder / f"train-{number:05}.bin", index, length)
-            for number, length in enumerate(index["train_shards"])
-        ]
-        self._bos = index["bos_id"] if mask_documents else None
+        index = TokenIndex.read(folder)
+        self._shards = index.open(folder)
+        self._bos = index.bos_id if mask_documents else None
         self._length, self._lookahead, self._seed = sequence_length, lookahead, seed
         # Windows do not cross shards: at most one window per 2^28 tokens is lost.
         self._ends = np.cumsum([max(0, len(shard) - lookahead) // sequence_length for shard in self._shards])
@@ -47,7 +48,7 @@ class TokenLoader:
         self.position = 0
         if not self.windows:
             raise ConfigError(
-                f"{folder} holds {index['train_tokens']:,} training tokens, fewer than one window of "
+                f"{folder} holds {index.tokens:,} training tokens, fewer than one window of "
                 f"{sequence_length} + {lookahead}; give more text or lower pretrain.sequence_length"
             )
 

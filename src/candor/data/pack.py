@@ -2,27 +2,76 @@
 
 A document is `<begin> text <end>`; a FIM document is `<begin> <fim begin> prefix <fim hole> suffix <fim end> middle
 <end>` (PSM, at document level before packing: V3 section 4.1). `tokens/` holds flat arrays of token ids and
-`index.json`; held-out documents stay whole, so that each can be read alone.
+`index.json`. Held-out documents are not packed: each is read alone, from the corpus.
 """
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from candor import files
 from candor.data.corpus import read_corpus
 from candor.errors import ConfigError, DataError
-from candor.records import Document
+from candor.records import Document, Progress, no_progress
 from candor.text import FIM_BEGIN, FIM_END, FIM_HOLE, Tokenizer
 
 _BATCH_CHARACTERS = 1 << 20
 _SHARD_TOKENS = 1 << 28
-INDEX = "index.json"
+
+
+@dataclass(frozen=True)
+class TokenIndex:
+    """What a tokens folder holds: its `index.json`.
+
+    >>> TokenIndex(dtype="<u2", vocab_size=2048, tokenizer="9f3c...", bos_id=0, shards=(3_197_264,), bytes=10_127_238)
+    """
+
+    dtype: str
+    """Type of an id in the files, as numpy writes it."""
+    vocab_size: int
+    """Size of the vocabulary."""
+    tokenizer: str
+    """Fingerprint of the tokenizer."""
+    bos_id: int
+    """The id that begins every document."""
+    shards: tuple[int, ...]
+    """Tokens in each `train-*.bin`."""
+    bytes: int
+    """UTF-8 bytes of the training documents."""
+
+    FILE: ClassVar[str] = "index.json"
+
+    @property
+    def tokens(self) -> int:
+        """Training tokens in all."""
+        return sum(self.shards)
+
+    @classmethod
+    def read(cls, folder: Path) -> "TokenIndex":
+        """Read the index of a tokens folder; DataError where it is missing or of another form."""
+        try:
+            values = files.read_json(folder / cls.FILE)
+            return cls(**values | {"shards": tuple(values["shards"])})
+        except (TypeError, KeyError):
+            raise DataError(f"{folder / cls.FILE} has another form; run the tokens stage again") from None
+
+    def open(self, folder: Path) -> list[np.ndarray[Any, Any]]:
+        """Memory-map the shards; one of another size is a DataError."""
+        return [self._open(folder / f"train-{number:05}.bin", length) for number, length in enumerate(self.shards)]
+
+    def _open(self, path: Path, length: int) -> np.ndarray[Any, Any]:
+        kind = np.dtype(self.dtype)
+        actual = path.stat().st_size if path.exists() else 0
+        if actual != length * kind.itemsize:
+            raise DataError(
+                f"{path} has {actual:,} bytes instead of {length * kind.itemsize:,}; run the tokens stage again"
+            )
+        return np.memmap(path, kind, "r")
 
 
 @dataclass(frozen=True)
@@ -43,9 +92,9 @@ def pack(
     config: PackConfig,
     folder: Path,
     seed: int,
-    progress: Callable[[int, int, str], None] | None = None,
+    progress: Progress = no_progress,
 ) -> None:
-    """Write `train-*.bin`, `heldout.bin`, `heldout.offsets.bin` and `index.json` into an existing folder."""
+    """Write the training documents as `train-*.bin` and `index.json` into an existing folder."""
     total = int(files.read_json(corpus / "manifest.json")["train"]["bytes"])
     kind = np.dtype("<u2" if tokenizer.vocab_size <= 1 << 16 else "<u4")
     shards: list[int] = []
@@ -59,32 +108,9 @@ def pack(
             out.write(np.asarray(ids, kind).tobytes())  # `tofile` hides why a disk refuses
             shards[-1] += len(ids)
             tokens, seen = tokens + len(ids), seen + size
-            if progress:
-                progress(seen, total, f"{tokens:,} tokens")
-    offsets, sizes = [0], []
-    with open(folder / "heldout.bin", "wb") as held:
-        for batch in _batches(read_corpus(corpus, "heldout")):
-            for ids, document in zip(tokenizer.encode_batch([d.text for d in batch]), batch, strict=True):
-                held.write(np.asarray(ids, kind).tobytes())
-                offsets.append(offsets[-1] + len(ids))
-                sizes.append(len(document.text.encode()))
-    table = np.asarray([offsets[:-1], offsets[1:], sizes], "<i8")
-    (folder / "heldout.offsets.bin").write_bytes(table.tobytes())
-    files.write_json(
-        folder / INDEX,
-        {
-            "dtype": kind.str,
-            "vocab_size": tokenizer.vocab_size,
-            "tokenizer": tokenizer.fingerprint,
-            "bos_id": tokenizer.bos_id,
-            "train_shards": shards,
-            "train_tokens": tokens,
-            "train_bytes": seen,
-            "heldout_tokens": offsets[-1],
-            "heldout_bytes": sum(sizes),
-            "heldout_documents": len(sizes),
-        },
-    )
+            progress(seen, total, f"{tokens:,} tokens")
+    index = TokenIndex(kind.str, tokenizer.vocab_size, tokenizer.fingerprint, tokenizer.bos_id, tuple(shards), seen)
+    files.write_json(folder / TokenIndex.FILE, asdict(index))
 
 
 def _batches(documents: Iterator[Document]) -> Iterator[list[Document]]:
@@ -126,29 +152,3 @@ def fim_split(document: Document, rate: float, seed: int) -> tuple[str, ...]:
         return (document.text,)
     first, second = sorted(chance.sample(range(1, len(document.text)), 2))
     return document.text[:first], document.text[first:second], document.text[second:]
-
-
-def read_index(folder: Path) -> dict[str, Any]:
-    """`index.json` of a tokens folder."""
-    return dict(files.read_json(folder / INDEX))
-
-
-def open_tokens(path: Path, index: dict[str, Any], length: int) -> np.ndarray[Any, Any]:
-    """Memory-map `length` numbers of the dtype in `index`; a file of another size is a DataError."""
-    kind = np.dtype(index["dtype"])
-    actual = path.stat().st_size if path.exists() else 0
-    if actual != length * kind.itemsize:
-        raise DataError(
-            f"{path} has {actual:,} bytes instead of {length * kind.itemsize:,}; run the tokens stage again"
-        )
-    return np.memmap(path, kind, "r") if length else np.empty(0, kind)
-
-
-def read_heldout(folder: Path) -> list[tuple[list[int], int]]:
-    """(token ids without begin and end, UTF-8 bytes) of each held-out document, in hash order."""
-    index = read_index(folder)
-    ids = open_tokens(folder / "heldout.bin", index, index["heldout_tokens"])
-    table = (
-        open_tokens(folder / "heldout.offsets.bin", {"dtype": "<i8"}, 3 * index["heldout_documents"]).reshape(3, -1).T
-    )
-    return [(ids[start:end].tolist(), int(size)) for start, end, size in table]

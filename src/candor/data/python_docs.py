@@ -13,6 +13,7 @@ import sysconfig
 import tokenize
 import warnings
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 from candor.records import Document
@@ -26,7 +27,7 @@ _LICENCE = "PSF-2.0"
 
 def python_docs() -> Iterator[Document]:
     """The documents of the running Python, in a fixed order."""
-    for text, origin in (*_topics(), *_sources(), *_docstrings()):
+    for text, origin in chain(_topics(), _sources(), _docstrings()):
         if len(text.strip()) >= 80:
             yield Document(text, "python-docs", origin, _LICENCE)
 

@@ -1,10 +1,11 @@
 """Sources of text: files, folders, JSONL, Parquet, Hugging Face datasets, and the documentation every Python has.
 
 Each source streams `Document`s. What cannot be read stops with one line that names the file, the place in it, and the
-mend; no document is ever cut, guessed or dropped in silence.
+mend; no document is ever cut or guessed.
 """
 
 import gzip
+import hashlib
 import json
 import os
 import platform
@@ -12,14 +13,14 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Literal, NoReturn
+from typing import IO, Any, NoReturn
 
 import pyarrow.parquet as pq
 from pyarrow import ArrowException
 
 from candor.data.python_docs import python_docs
 from candor.errors import ConfigError, DataError
-from candor.records import Document
+from candor.records import Document, Kind
 
 TEXT_SUFFIXES = (".txt", ".md", ".rst", ".py", ".text", ".markdown")
 _KNOWN = (*TEXT_SUFFIXES, ".jsonl", ".jsonl.gz", ".parquet")
@@ -38,7 +39,7 @@ class CorpusConfig:
     """Encoding of text and JSONL files, for example gb18030."""
     licence: str = "unknown"
     """SPDX identifier of the source's licence, kept with every document."""
-    kind: Literal["public", "licensed", "user-derived", "synthetic"] = "public"
+    kind: Kind = "public"
     """How the text came to be ours to use, kept with every document."""
     heldout_fraction: float = 0.04
     """Share of documents, by hash, that are never trained on."""
@@ -73,7 +74,8 @@ def fingerprint(config: CorpusConfig) -> str:
     entries = [path] if path.is_file() else sorted(_walk(path))
     # What a broken link is worth is said by the reading, not here.
     stats = [(entry, entry.stat() if entry.exists() else entry.lstat()) for entry in entries]
-    return json.dumps([(str(entry), stat.st_size, stat.st_mtime_ns) for entry, stat in stats])
+    listing = json.dumps([(str(entry), stat.st_size, stat.st_mtime_ns) for entry, stat in stats])
+    return hashlib.sha256(listing.encode()).hexdigest()
 
 
 def read_documents(config: CorpusConfig, skipped: Skipped | None = None) -> Iterator[Document]:

@@ -7,13 +7,14 @@ it, so a model that is below gzip here has learned something that is in no singl
 import lzma
 import math
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from candor.model import Transformer
+from candor.model.heads import IGNORE, cross_entropy
+from candor.records import Progress, no_progress
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def bits_per_byte(
     bos_id: int,
     context: int,
     batch_tokens: int = 8192,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = no_progress,
 ) -> tuple[float, int]:
     """Bits per byte over (token ids, UTF-8 bytes) documents, and the number of tokens predicted.
 
@@ -60,15 +61,16 @@ def bits_per_byte(
         longest = len(windows[-1][0])
         batch = [windows.pop() for _ in range(min(len(windows), max(1, batch_tokens // longest)))]
         ids = torch.full((len(batch), longest), bos_id)
-        scored = torch.zeros(len(batch), longest - 1, dtype=torch.bool)
+        targets = torch.full((len(batch), longest - 1), IGNORE)
         for row, (window, first) in enumerate(batch):
             ids[row, : len(window)] = torch.tensor(window)
-            scored[row, first : len(window) - 1] = True
-        nats += float(_nats(model, ids.to(device))[scored.to(device)].sum(dtype=torch.float64))
-        tokens += int(scored.sum())
+            targets[row, first : len(window) - 1] = ids[row, first + 1 : len(window)]
+        with torch.inference_mode():
+            hidden = model.hidden(ids[:, :-1].to(device))
+            nats += float(cross_entropy(hidden, model.lm_head.weight, targets.to(device))[0])
+        tokens += int((targets != IGNORE).sum())
         done += len(batch)
-        if progress:
-            progress(done, done + len(windows))
+        progress(done, done + len(windows), "bits per byte")
     return nats / math.log(2) / sum(length for _, length in documents), tokens
 
 
@@ -81,13 +83,6 @@ def _windows(documents: Sequence[tuple[list[int], int]], bos_id: int, context: i
             yield window, done - start
             done = start + len(window) - 1
             start += context // 2
-
-
-def _nats(model: Transformer, ids: Tensor) -> Tensor:
-    """-log p of each token after the first, [B, S] ids -> [B, S - 1] float32."""
-    with torch.inference_mode():
-        logits = model(ids[:, :-1]).float()
-        return -logits.log_softmax(-1).gather(-1, ids[:, 1:, None]).squeeze(-1)
 
 
 def compressed_bits_per_byte(texts: Iterable[str]) -> tuple[float, float]:

@@ -77,13 +77,13 @@ class ModelConfig:
     rope_scaling: YarnConfig | None = None
     """YaRN, or none for plain RoPE."""
     initializer_range: float = 0.02
-    """Copied to config.json for other tools; Candor initialises by `pretrain.init_std`."""
+    """Standard deviation of the initial weights (V3: 0.006 in the report, 0.02 in its config.json)."""
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             least = 0 if field.name in ("first_k_dense_replace", "num_nextn_predict_layers", "n_shared_experts") else 1
-            if field.type == "int" or field.type is int:
+            if field.type is int:
                 _require(value >= least, f"model.{field.name}={value} must be at least {least}")
         _require(self.q_lora_rank is None or self.q_lora_rank > 0, "model.q_lora_rank must be positive, or none")
         _require(self.qk_rope_head_dim % 2 == 0, f"model.qk_rope_head_dim={self.qk_rope_head_dim} must be even (pairs)")
@@ -218,7 +218,3 @@ def v3_16b(vocab_size: int = 102400) -> ModelConfig:
 def v3_671b(vocab_size: int = 129280) -> ModelConfig:
     """DeepSeek-V3 as released, with the 160K context of its `config.json`."""
     return ModelConfig(vocab_size=vocab_size, max_position_embeddings=163840, rope_scaling=YarnConfig())
-
-
-SIZES = {size.__name__: size for size in (nano, micro, small, v3_16b, v3_671b)}
-"""Model sizes by name."""

@@ -5,7 +5,6 @@ behind the last, with its own copies of embedding and head; the gate bias stays 
 """
 
 import dataclasses
-import json
 import re
 import warnings
 from collections.abc import Iterator
@@ -18,7 +17,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from candor import files
-from candor.errors import ConfigError, ModelError
+from candor.config import check
+from candor.errors import DataError, ModelError
 from candor.model.config import ModelConfig, YarnConfig
 from candor.model.transformer import Transformer
 
@@ -64,7 +64,10 @@ def config_to_hf(config: ModelConfig, dtype: torch.dtype = torch.bfloat16) -> di
 
 
 def config_from_hf(values: dict[str, Any]) -> ModelConfig:
-    """Read `config.json` of any DeepSeek-V3 model; ModelError for another architecture or a gate we do not have."""
+    """Read `config.json` of any DeepSeek-V3 model.
+
+    ModelError for another architecture or a gate we do not have, ConfigError for values that cannot work.
+    """
     if values.get("model_type") != "deepseek_v3":
         raise ModelError(f"model_type is {values.get('model_type')!r}; Candor reads 'deepseek_v3' (V3, V3.1, R1) only")
     for name in (
@@ -90,10 +93,9 @@ def config_from_hf(values: dict[str, Any]) -> ModelConfig:
     if kind == "yarn":
         yarn = {f.name for f in dataclasses.fields(YarnConfig)}
         fields["rope_scaling"] = YarnConfig(**{k: v for k, v in scaling.items() if k in yarn and v is not None})
-    try:
-        return ModelConfig(**fields)
-    except (TypeError, ConfigError) as error:
-        raise ModelError(f"config.json describes no model that can work: {error}") from None
+    config = ModelConfig(**fields)
+    check(config)
+    return config
 
 
 # Names
@@ -163,11 +165,9 @@ def save_model(
 
 def write_model(model: Transformer, folder: Path, dtype: torch.dtype, shard_bytes: int = _SHARD_BYTES) -> None:
     """Write config, generation config and sharded weights into an existing folder."""
-    (folder / "config.json").write_text(json.dumps(config_to_hf(model.config, dtype), indent=2) + "\n")
+    files.write_json(folder / "config.json", config_to_hf(model.config, dtype))
     generation = {"_from_model_config": True, "bos_token_id": 0, "eos_token_id": 1, "do_sample": True}
-    (folder / "generation_config.json").write_text(
-        json.dumps(generation | {"temperature": 0.6, "top_p": 0.95}, indent=2) + "\n"
-    )
+    files.write_json(folder / "generation_config.json", generation | {"temperature": 0.6, "top_p": 0.95})
     shards: list[dict[str, Tensor]] = [{}]
     size = total = 0
     for name, tensor in hf_tensors(model):
@@ -186,10 +186,14 @@ def write_model(model: Transformer, folder: Path, dtype: torch.dtype, shard_byte
             name: tensor.to("cpu", torch.float32 if _always_float32(name) else dtype, copy=True).contiguous()
             for name, tensor in shard.items()
         }
-        save_file(copies, folder / file, metadata={"format": "pt"})
+        with files.disk_errors(folder / file):
+            try:
+                save_file(copies, folder / file, metadata={"format": "pt"})
+            except SafetensorError as error:  # it keeps the number of the disk's error in its text only
+                found = re.search(r"os error (\d+)", str(error))
+                raise OSError(int(found[1]) if found else 0, str(error)) from None
     if len(shards) > 1:
-        index = {"metadata": {"total_size": total}, "weight_map": weight_map}
-        (folder / _INDEX).write_text(json.dumps(index, indent=2) + "\n")
+        files.write_json(folder / _INDEX, {"metadata": {"total_size": total}, "weight_map": weight_map})
 
 
 # Reading
@@ -208,9 +212,9 @@ def load_model(
     if not (path / "config.json").is_file():
         raise ModelError(f"{path} is not a model folder: it has no config.json; give the folder that holds it")
     try:
-        config = config_from_hf(json.loads((path / "config.json").read_text(encoding="utf-8")))
-    except (ValueError, OSError) as error:
-        raise ModelError(f"{path / 'config.json'} cannot be read ({error}); restore the file") from None
+        config = config_from_hf(_json_object(path / "config.json"))
+    except (TypeError, AttributeError, ValueError) as error:
+        raise ModelError(f"{path / 'config.json'} describes no model that can work: {error}") from None
     weights = _Weights(path)
     mtp_names = {name for name in weights.names if name.startswith(f"model.layers.{config.num_hidden_layers}.")}
     if config.num_nextn_predict_layers and not mtp_names:
@@ -227,7 +231,17 @@ def load_model(
             target.copy_(weights.read(part, target.shape))
         state[name] = filled
     model.load_state_dict(state, assign=True)
-    return model.requires_grad_(False).eval()
+    return model.eval()
+
+
+def _json_object(path: Path) -> dict[str, Any]:
+    try:
+        value = files.read_json(path)
+    except DataError as error:
+        raise ModelError(str(error)) from None
+    if not isinstance(value, dict):
+        raise ModelError(f"{path} is not a JSON object; download or export the folder again")
+    return value
 
 
 class _Weights:
@@ -236,7 +250,9 @@ class _Weights:
     def __init__(self, path: Path):
         self.path = path
         if (path / _INDEX).is_file():
-            self.files: dict[str, str] = files.read_json(path / _INDEX)["weight_map"]
+            self.files: dict[str, str] = _json_object(path / _INDEX).get("weight_map", {})
+            if not self.files:
+                raise ModelError(f"{path / _INDEX} names no weights; download or export the folder again")
         elif (path / "model.safetensors").is_file():
             self.files = dict.fromkeys(self._open("model.safetensors").keys(), "model.safetensors")
         else:

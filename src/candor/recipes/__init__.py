@@ -7,7 +7,7 @@ from pathlib import Path
 
 from candor.errors import ConfigError
 from candor.recipes.pretraining import laptop, one_gpu, smoke, v3_671b
-from candor.stages.run import RunConfig
+from candor.stages.pipeline import RunConfig
 
 RECIPES: dict[str, Callable[[], RunConfig]] = {recipe.__name__: recipe for recipe in (laptop, smoke, one_gpu, v3_671b)}
 """The recipes that ship, by name."""

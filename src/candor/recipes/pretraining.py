@@ -6,9 +6,11 @@ from candor.data import CorpusConfig, PackConfig
 from candor.model.config import nano, small
 from candor.model.config import v3_671b as v3_model
 from candor.plan.estimate import HardwareConfig
+from candor.stages.export import ExportConfig
 from candor.stages.measure import EvaluateConfig
+from candor.stages.pipeline import RunConfig
 from candor.stages.pretrain import PretrainConfig
-from candor.stages.run import ExportConfig, RunConfig
+from candor.train.loop import LoopConfig
 from candor.train.optim import OptimConfig
 from candor.train.schedule import ScheduleConfig
 
@@ -24,12 +26,11 @@ def laptop() -> RunConfig:
             total_tokens=1_000_000,
             sequence_length=256,
             micro_batch=16,
-            init_std=0.02,  # V3's 0.006 belongs to a width of 7168 (see LOG.md)
             optim=OptimConfig(name="muon", learning_rate=1e-2, muon_learning_rate=1e-2),
             schedule=ScheduleConfig(warmup_steps=10, batch_start=8, batch=16),
             bias_speed=0.01,  # V3's 0.001 over a few hundred steps would not get anywhere
-            checkpoint_every=50,
         ),
+        train=LoopConfig(checkpoint_every=50),
         export=ExportConfig(dtype="float32"),
         evaluate=EvaluateConfig(context=256),
     )
@@ -41,7 +42,8 @@ def smoke() -> RunConfig:
     return replace(
         base,
         name="smoke",
-        pretrain=replace(base.pretrain, total_tokens=100_000, checkpoint_every=10),
+        pretrain=replace(base.pretrain, total_tokens=100_000),
+        train=replace(base.train, checkpoint_every=10),
         evaluate=replace(base.evaluate, max_bytes=50_000),
     )
 
@@ -54,12 +56,11 @@ def one_gpu() -> RunConfig:
         pretrain=PretrainConfig(
             total_tokens=2_000_000_000,
             sequence_length=2048,
-            micro_batch=8,
-            init_std=0.02,
+            micro_batch=4,
             optim=OptimConfig(name="muon", learning_rate=1e-3, muon_learning_rate=1e-3),
             schedule=ScheduleConfig(warmup_steps=200, batch_start=64, batch=256),
-            checkpoint_every=500,
         ),
+        train=LoopConfig(checkpoint_every=500),
         evaluate=EvaluateConfig(context=2048, max_bytes=2_000_000),
         hardware=HardwareConfig(peak_tflops=67.0, utilisation=0.3),
     )
@@ -70,19 +71,20 @@ def v3_671b() -> RunConfig:
     return RunConfig(
         name="v3_671b",
         tokens=PackConfig(fim_rate=0.1),
-        model=replace(v3_model(), max_position_embeddings=4096, rope_scaling=None),
+        model=replace(v3_model(), max_position_embeddings=4096, rope_scaling=None, initializer_range=0.006),
         pretrain=PretrainConfig(
             total_tokens=14_800_000_000_000,
             sequence_length=4096,
             micro_batch=1,
-            init_std=0.006,
             optim=OptimConfig(name="adamw", learning_rate=2.2e-4, betas=(0.9, 0.95), weight_decay=0.1, clip_norm=1.0),
             schedule=ScheduleConfig(shape="v3", warmup_steps=2000, batch_start=3072, batch=15360),
             mtp_weight=(0.3, 0.1),
             bias_speed=0.001,
             balance_weight=1e-4,
-            checkpoint_every=1000,
         ),
-        hardware=HardwareConfig(accelerators=2048, peak_tflops=989.5, utilisation=0.39, bytes_per_parameter=13),
+        train=LoopConfig(checkpoint_every=1000),
+        hardware=HardwareConfig(
+            accelerators=2048, peak_tflops=989.5, utilisation=0.39, bytes_per_parameter=13, bytes_per_activation=2
+        ),
         evaluate=EvaluateConfig(context=4096, max_bytes=100_000_000),
     )

@@ -1,5 +1,6 @@
 """Pre-training: next tokens and the tokens after next over packed windows (V3 sections 2.1, 2.2 and 4.2)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -7,13 +8,13 @@ from typing import Any
 import torch
 
 from candor.config import to_dict
-from candor.data import Batch, TokenLoader, read_index
+from candor.data import Batch, TokenIndex, TokenLoader
 from candor.errors import ConfigError
 from candor.model import ModelConfig, Transformer
 from candor.model.heads import cross_entropy
-from candor.records import Provenance
+from candor.records import Progress, Provenance
 from candor.train.checkpoint import Checkpointer
-from candor.train.loop import Progress, StepPlan, fit
+from candor.train.loop import LoopConfig, StepPlan, fit
 from candor.train.optim import OptimConfig, build_optimizer
 from candor.train.schedule import V3_CONSTANT, V3_COSINE_END, ScheduleConfig, batch_size, rate_factor
 from candor.train.step import Loss
@@ -29,8 +30,6 @@ class PretrainConfig:
     """Tokens in a window."""
     micro_batch: int = 16
     """Sequences that go through the model at once; changes memory, not the result."""
-    init_std: float = 0.006
-    """Standard deviation of the initial weights (V3: 0.006)."""
     optim: OptimConfig = field(default_factory=OptimConfig)
     """Optimizer."""
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
@@ -43,34 +42,31 @@ class PretrainConfig:
     """Weight of the sequence-wise balance loss."""
     mask_documents: bool = False
     """Whether attention stops at document boundaries (V3: no)."""
-    checkpoint_every: int = 100
-    """Steps between checkpoints."""
-    keep_checkpoints: int = 2
-    """Checkpoints kept."""
-    resume: str = "auto"
-    """auto: the newest good checkpoint; never: start over; or the path of a checkpoint."""
-    tensorboard: bool = False
-    """Also write TensorBoard events."""
 
     def __post_init__(self) -> None:
-        for name in ("total_tokens", "sequence_length", "micro_batch", "checkpoint_every", "keep_checkpoints"):
+        for name in ("total_tokens", "sequence_length", "micro_batch"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"pretrain.{name}={getattr(self, name)} must be at least 1")
+        for name in ("bias_speed", "balance_weight"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"pretrain.{name}={getattr(self, name)} must not be negative")
+        if min(self.mtp_weight) < 0:
+            raise ConfigError(f"pretrain.mtp_weight={self.mtp_weight} must not be negative")
 
-    def settings(self) -> dict[str, Any]:
-        """The fields that decide the result; the others may change between a stop and a resume."""
-        free = ("micro_batch", "checkpoint_every", "keep_checkpoints", "resume", "tensorboard")
-        return {name: value for name, value in to_dict(self).items() if name not in free}
+    def deciding(self) -> dict[str, Any]:
+        """The fields that decide the result: all but how a batch is cut to fit into memory."""
+        return {name: value for name, value in to_dict(self).items() if name != "micro_batch"}
 
 
 class Pretraining:
-    """The curriculum of the loop: windows of the loader, the V3 schedules, next-token and MTP losses."""
+    """The task of the loop: windows of the loader, the V3 schedules, next-token and MTP losses."""
 
     def __init__(self, config: PretrainConfig, loader: TokenLoader):
         self.config, self.loader = config, loader
+        self.total_tokens = config.total_tokens
         self.state_dict, self.load_state_dict = loader.state_dict, loader.load_state_dict
 
-    def next(self, step: int, tokens: int) -> StepPlan | None:
+    def next(self, step: int, tokens: int) -> StepPlan[Batch] | None:
         """The next step, or None after `total_tokens`."""
         c = self.config
         if tokens >= c.total_tokens:
@@ -87,7 +83,7 @@ class Pretraining:
             micro_batches=[self.loader.next_batch(piece) for piece in pieces],
             tokens=sequences * c.sequence_length,
             objective=objective,
-            rate=rate_factor(c.schedule, step, progress),
+            lr_factor=rate_factor(c.schedule, step, progress),
             bias_speed=c.bias_speed if progress < V3_COSINE_END else 0.0,
         )
 
@@ -97,6 +93,7 @@ def pretrain_loss(model: Transformer, batch: Batch, *, mtp_weight: float, balanc
 
     Sums over the batch's predicted tokens; the balance loss, one per sequence, counts as often as it has tokens.
     """
+    batch = batch.to(model.lm_head.weight.device)
     out = model.train_forward(batch.tokens, batch.segments)
     S = out.hidden.shape[1]
     loss, _ = cross_entropy(out.hidden, model.lm_head.weight, batch.tokens[:, 1 : S + 1])
@@ -114,21 +111,22 @@ def pretrain_loss(model: Transformer, batch: Batch, *, mtp_weight: float, balanc
 
 def pretrain(
     config: PretrainConfig,
+    loop: LoopConfig,
     model_config: ModelConfig,
     tokens: Path,
     folder: Path,
     seed: int,
     *,
-    say: Any,
+    say: Callable[[str], None],
     progress: Progress,
     device: torch.device,
 ) -> Transformer:
     """Train into `folder` (`step-N/`, `metrics.jsonl`), resuming what is there, and return the model in eval mode."""
-    index = read_index(tokens)
-    if index["vocab_size"] != model_config.vocab_size:
+    index = TokenIndex.read(tokens)
+    if index.vocab_size != model_config.vocab_size:
         raise ConfigError(
-            f"the tokens in {tokens} have a vocabulary of {index['vocab_size']}, the model one of "
-            f"{model_config.vocab_size}; set model.vocab_size and tokenizer.vocab_size to the same number"
+            f"the tokens in {tokens} have a vocabulary of {index.vocab_size}, the model one of "
+            f"{model_config.vocab_size}; set model.vocab_size to that of the tokens, or make them again"
         )
     loader = TokenLoader(
         tokens,
@@ -137,29 +135,26 @@ def pretrain(
         seed=seed,
         mask_documents=config.mask_documents,
     )
+    torch.manual_seed(seed)  # checkpoints hold the process's random state: equal runs make equal checkpoints
     model = Transformer(model_config)
-    model.init_weights(config.init_std, torch.Generator().manual_seed(seed))
+    model.init_weights(model_config.initializer_range, torch.Generator().manual_seed(seed))
     model.to(device)
     optimizer = build_optimizer(model, config.optim)
     identity = {
-        "tokenizer": index["tokenizer"],
+        "tokenizer": index.tokenizer,
         "data": Provenance.read(tokens).digest,
         "model": to_dict(model_config),
-        "pretrain": config.settings(),
+        "pretrain": config.deciding(),
         "seed": seed,
     }
-    checkpointer = Checkpointer(folder, identity, config.keep_checkpoints)
+    checkpointer = Checkpointer(folder, identity, loop.keep_checkpoints)
     fit(
         model,
         optimizer,
         Pretraining(config, loader),
         checkpointer,
-        total_tokens=config.total_tokens,
+        loop,
         clip_norm=config.optim.clip_norm,
-        checkpoint_every=config.checkpoint_every,
-        resume=config.resume,
-        metrics=folder / "metrics.jsonl",
-        tensorboard=config.tensorboard,
         say=say,
         progress=progress,
     )

@@ -1,6 +1,6 @@
 """Where text becomes ids and ids become text: tokenizer, chat templates, streaming. No other module does either."""
 
-from candor.text.chat import TEMPLATES, Message
+from candor.text.chat import Message
 from candor.text.stream import StreamDecoder
 from candor.text.tokenizer import (
     ASSISTANT,
@@ -26,7 +26,6 @@ __all__ = [
     "FIM_END",
     "FIM_HOLE",
     "PAD",
-    "TEMPLATES",
     "THINK_BEGIN",
     "THINK_END",
     "USER",

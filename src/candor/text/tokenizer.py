@@ -202,9 +202,6 @@ class Tokenizer:
             raise ConfigError(f"the tokenizer has no token {name!r}; choose one that was trained with it")
         return self._added[name]
 
-    def __len__(self) -> int:
-        return self.vocab_size
-
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over all that decides ids (tokens, merges, split chain), hex: two equal ones encode alike."""

@@ -20,6 +20,7 @@ from torch.distributed.checkpoint.state_dict_saver import save
 from torch.optim import Optimizer
 
 from candor import files
+from candor.config import difference
 from candor.errors import CheckpointError, DataError
 from candor.model import Transformer
 
@@ -32,15 +33,15 @@ def _quiet() -> Iterator[None]:
         yield
 
 
+class DamagedError(CheckpointError):
+    """A checkpoint of which a file is missing or changed."""
+
+
 class Checkpointer:
     """The checkpoints of one run in `folder`. `identity` says what the run is; a checkpoint of another is refused."""
 
     def __init__(self, folder: Path, identity: dict[str, Any], keep: int = 2):
         self.folder, self.identity, self.keep = folder, identity, keep
-
-    def steps(self) -> list[Path]:
-        """The checkpoints that are there, oldest first."""
-        return sorted(self.folder.glob("step-*"), key=lambda path: int(path.name.removeprefix("step-")))
 
     def save(self, step: int, model: Transformer, optimizer: Optimizer, state: dict[str, Any]) -> None:
         """Write `step-N`; `state` is anything JSON can hold. Older ones beyond `keep` go once the new one is whole."""
@@ -54,7 +55,7 @@ class Checkpointer:
                 raise _disk_error(error) or error from None
             files.write_json(folder / "state.json", {"step": step, "identity": self.identity, **state})
             files.write_json(folder / "checksums.json", files.checksums(folder))
-        for old in self.steps()[: -self.keep]:
+        for old in checkpoint_steps(self.folder)[: -self.keep]:
             files.remove_dir(old)
 
     def load(self, path: Path, model: Transformer, optimizer: Optimizer) -> dict[str, Any]:
@@ -64,12 +65,11 @@ class Checkpointer:
         """
         _verify(path)
         state: dict[str, Any] = files.read_json(path / "state.json")
-        for name, value in self.identity.items():
-            if state["identity"].get(name) != value:
-                raise CheckpointError(
-                    f"{path} is of another run: {_difference(name, state['identity'].get(name), value)}; "
-                    "go back to that setting, choose another --out, or start over with --set pretrain.resume=never"
-                )
+        if changed := difference(state["identity"], self.identity):
+            raise CheckpointError(
+                f"{path} is of another run: {changed}; go back to that setting, choose another --out, or start over "
+                "with --set train.resume=never"
+            )
         weights, moments = get_state_dict(model, optimizer)
         tensors: dict[str, Any] = {"model": weights, "optimizer": moments, "rng": torch.get_rng_state()}
         with _quiet():
@@ -83,27 +83,29 @@ class Checkpointer:
     ) -> dict[str, Any] | None:
         """`auto`: the newest good checkpoint, None where there is none; `never`: None; else a path, which must be good.
 
-        A damaged checkpoint is reported through `warn` and the one before it is tried.
+        A damaged checkpoint is reported through `warn` and the one before it is tried. Checkpoints later than the one
+        that was taken are removed: they are damaged, or of a future that will not happen.
         """
         if how == "never":
-            for old in self.steps():  # or they would be taken for later steps of the new run
+            for old in checkpoint_steps(self.folder):  # or they would be taken for later steps of the new run
                 files.remove_dir(old)
             return None
-        if how != "auto":
-            return self.load(Path(how), model, optimizer)
-        damaged = []
-        for path in reversed(self.steps()):
+        found = checkpoint_steps(self.folder)
+        for path in reversed(found) if how == "auto" else [Path(how)]:
             try:
-                _verify(path)
-            except CheckpointError as error:
-                damaged.append(path)
+                state = self.load(path, model, optimizer)
+            except DamagedError as error:
+                if how != "auto":
+                    raise
                 warn(f"{error}; trying the one before")
                 continue
-            return self.load(path, model, optimizer)
-        if damaged:
-            raise CheckpointError(
-                f"no checkpoint in {self.folder} is whole; start over with --set pretrain.resume=never"
-            )
+            for later in found:
+                if _step_of(later) > state["step"]:
+                    warn(f"removed {later}, which came after it")
+                    files.remove_dir(later)
+            return state
+        if found:
+            raise CheckpointError(f"no checkpoint in {self.folder} is whole; start over with --set train.resume=never")
         return None
 
 
@@ -116,19 +118,26 @@ def load_weights(path: Path, model: Transformer) -> None:
     model.load_state_dict(weights)
 
 
+def checkpoint_steps(folder: Path) -> list[Path]:
+    """The checkpoints in a folder, oldest first."""
+    found = [path for path in folder.glob("step-*") if path.name.removeprefix("step-").isdecimal()]
+    return sorted(found, key=_step_of)
+
+
+def _step_of(path: Path) -> int:
+    return int(path.name.removeprefix("step-"))
+
+
 def _verify(path: Path) -> None:
     """Compare every file with its checksum."""
     if not path.is_dir():
         raise CheckpointError(f"{path} is not a checkpoint folder; give a folder like checkpoints/step-100")
     try:
-        expected: dict[str, str] = files.read_json(path / "checksums.json")
+        trouble = files.damage(path, files.read_json(path / "checksums.json"))
     except DataError as error:
-        raise CheckpointError(f"checkpoint {path} is damaged: {error}") from None
-    for name, digest in expected.items():
-        if not (path / name).is_file():
-            raise CheckpointError(f"checkpoint {path} is damaged: {name} is missing")
-        if files.sha256(path / name) != digest:
-            raise CheckpointError(f"checkpoint {path} is damaged: {name} was truncated or changed (checksum differs)")
+        trouble = str(error)
+    if trouble:
+        raise DamagedError(f"checkpoint {path} is damaged: {trouble}")
 
 
 def _disk_error(error: BaseException) -> OSError | None:
@@ -140,12 +149,3 @@ def _disk_error(error: BaseException) -> OSError | None:
             return None
         error = cause
     return error
-
-
-def _difference(name: str, theirs: Any, ours: Any) -> str:
-    """The first differing setting below `name`, with both values."""
-    if isinstance(theirs, dict) and isinstance(ours, dict):
-        for key in ours.keys() | theirs.keys():
-            if theirs.get(key) != ours.get(key):
-                return _difference(f"{name}.{key}", theirs.get(key), ours.get(key))
-    return f"{name} was {theirs!r} and is now {ours!r}"

@@ -3,44 +3,65 @@
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
-from candor.data import Batch
-from candor.errors import Interrupted, TrainingError
+from candor.errors import ConfigError, Interrupted, TrainingError
 from candor.model import Transformer
+from candor.records import Progress
 from candor.train.checkpoint import Checkpointer
 from candor.train.metrics import MetricsWriter
 from candor.train.optim import MuonAdamW
 from candor.train.step import Loss, train_step
 
-Progress = Callable[[int, int, str], None]
-"""`progress(done, total, note)`."""
+B = TypeVar("B")
+METRICS = "metrics.jsonl"
 
 
 @dataclass(frozen=True)
-class StepPlan:
+class LoopConfig:
+    """What every training stage does around its steps; none of it changes the result."""
+
+    checkpoint_every: int = 100
+    """Steps between checkpoints."""
+    keep_checkpoints: int = 2
+    """Checkpoints kept."""
+    resume: str = "auto"
+    """auto: the newest good checkpoint; never: start over; or the path of a checkpoint."""
+    tensorboard: bool = False
+    """Also write TensorBoard events."""
+
+    def __post_init__(self) -> None:
+        for name in ("checkpoint_every", "keep_checkpoints"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"train.{name}={getattr(self, name)} must be at least 1")
+
+
+@dataclass(frozen=True)
+class StepPlan(Generic[B]):
     """What one step does; made by the stage from the tokens seen so far."""
 
-    micro_batches: list[Batch]
+    micro_batches: Sequence[B]
     """The batch, cut into pieces that fit into memory."""
     tokens: int
     """Predicted tokens in all pieces."""
-    objective: Callable[[Transformer, Batch], Loss]
+    objective: Callable[[Transformer, B], Loss]
     """The loss of one piece."""
-    rate: float
+    lr_factor: float
     """Factor on the peak learning rate."""
     bias_speed: float
     """Step of the expert biases."""
 
 
-class Curriculum(Protocol):
-    """A stage as the loop sees it."""
+class Task(Protocol):
+    """A training stage as the loop sees it."""
 
-    def next(self, step: int, tokens: int) -> StepPlan | None:
+    total_tokens: int
+    """Tokens of the whole run, for the progress."""
+
+    def next(self, step: int, tokens: int) -> StepPlan[Any] | None:
         """The plan of step number `step` (from 0) after `tokens` tokens; None when the run is done."""
 
     def state_dict(self) -> dict[str, Any]:
@@ -53,41 +74,38 @@ class Curriculum(Protocol):
 def fit(
     model: Transformer,
     optimizer: MuonAdamW,
-    curriculum: Curriculum,
+    task: Task,
     checkpointer: Checkpointer,
+    config: LoopConfig,
     *,
-    total_tokens: int,
     clip_norm: float,
-    checkpoint_every: int,
-    resume: str = "auto",
-    metrics: Path,
-    tensorboard: bool = False,
     say: Callable[[str], None],
     progress: Progress,
 ) -> int:
-    """Train until the curriculum ends, and return the last step, whose checkpoint is there.
+    """Train until the task ends, and return the last step, whose checkpoint is there.
 
     Ctrl-C or SIGTERM finishes the step, saves and raises Interrupted; the same call then goes on from there.
     """
-    state = checkpointer.resume(resume, model, optimizer, say)
+    state = checkpointer.resume(config.resume, model, optimizer, say)
     step, tokens = 0, 0
     if state:
         step, tokens = state["step"], state["tokens"]
-        curriculum.load_state_dict(state["data"])
+        task.load_state_dict(state["data"])
         say(f"resumed after step {step:,} ({tokens:,} tokens)")
     saved = step if state else -1
 
     def save() -> None:
         nonlocal saved
         if saved != step:
-            checkpointer.save(step, model, optimizer, {"tokens": tokens, "data": curriculum.state_dict()})
+            checkpointer.save(step, model, optimizer, {"tokens": tokens, "data": task.state_dict()})
             saved = step
 
     model.train()
-    with _signals() as asked, closing(MetricsWriter(metrics, step, tensorboard=tensorboard)) as writer:
-        while plan := curriculum.next(step, tokens):
+    metrics = MetricsWriter(checkpointer.folder / METRICS, step, tensorboard=config.tensorboard)
+    with _signals() as asked, closing(metrics):
+        while plan := task.next(step, tokens):
             start = time.perf_counter()
-            optimizer.set_rate(plan.rate)
+            optimizer.set_rate(plan.lr_factor)
             try:
                 figures = train_step(
                     model,
@@ -102,15 +120,14 @@ def fit(
                 raise TrainingError(f"step {step + 1:,}: {error}") from None
             step, tokens = step + 1, tokens + plan.tokens
             speed = plan.tokens / (time.perf_counter() - start)
-            writer.write(step, {"tokens": tokens, **figures, "rate": plan.rate, "tokens_per_second": speed})
-            progress(tokens, total_tokens, f"loss {figures['loss']:.3f}, {speed:,.0f} tokens/s")
-            if step % checkpoint_every == 0:
+            metrics.write(step, {"tokens": tokens, **figures, "lr_factor": plan.lr_factor, "tokens_per_second": speed})
+            progress(tokens, task.total_tokens, f"loss {figures['loss']:.3f}, {speed:,.0f} tokens/s")
+            if step % config.checkpoint_every == 0:
                 save()
             if asked:
                 save()
-                raise Interrupted(
-                    f"stopped by {asked[0]} after step {step:,}, which is saved; run the same command to go on"
-                )
+                how = "run the same command" + (" without train.resume" if config.resume != "auto" else "")
+                raise Interrupted(f"stopped by {asked[0]} after step {step:,}, which is saved; {how} to go on")
         save()
     model.eval()
     return step

@@ -1,4 +1,4 @@
-"""One JSON line of figures per step, and the plots made from them."""
+"""One JSON line of figures per step, and TensorBoard events where asked for."""
 
 import json
 import math
@@ -14,17 +14,19 @@ class MetricsWriter:
 
     def __init__(self, path: Path, last_step: int = 0, *, tensorboard: bool = False):
         kept = [line for line in read_metrics(path) if line["step"] <= last_step] if path.exists() else []
+        self._board = _tensorboard(path.parent / "tensorboard", last_step) if tensorboard else None
         files.atomic_write(path, "".join(json.dumps(line) + "\n" for line in kept))
         self._path = path
         with files.disk_errors(path):
             self._file = open(path, "ab", buffering=0)  # noqa: SIM115 - lives as long as the writer
-        self._board = _tensorboard(path.parent / "tensorboard", last_step) if tensorboard else None
 
     def write(self, step: int, figures: dict[str, float]) -> None:
         """One line; figures that are not finite become null."""
         plain = {name: value if math.isfinite(value) else None for name, value in figures.items()}
+        left = (json.dumps({"step": step, **plain}) + "\n").encode()
         with files.disk_errors(self._path):
-            self._file.write((json.dumps({"step": step, **plain}) + "\n").encode())
+            while left:  # a full disk takes a part before it refuses
+                left = left[self._file.write(left) :]
         if self._board:
             for name, value in figures.items():
                 self._board.add_scalar(name, value, step)
@@ -46,12 +48,15 @@ def _tensorboard(folder: Path, last_step: int) -> Any:
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
     """The lines of a metrics file. A last line cut off by a kill is left out; any other broken line is a DataError."""
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = path.read_bytes().splitlines()
     figures = []
-    for number, line in enumerate(lines, start=1):
+    for number, text in enumerate(lines, start=1):
         try:
-            figures.append(json.loads(line))
+            line = json.loads(text)
         except ValueError:
-            if number < len(lines):
-                raise DataError(f"{path}:{number} is not JSON; delete the line and run again") from None
+            line = None
+        if isinstance(line, dict):
+            figures.append(line)
+        elif number < len(lines):
+            raise DataError(f"{path}:{number} is not a JSON object; delete the line and run again")
     return figures

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.optim.adamw import adamw
 
+from candor.errors import ConfigError
 from candor.model import Transformer
 
 _NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
@@ -37,6 +38,19 @@ class OptimConfig:
     """Decoupled weight decay of everything but norms."""
     clip_norm: float = 1.0
     """Largest norm of the whole gradient."""
+
+    def __post_init__(self) -> None:
+        checks = {
+            "learning_rate": (self.learning_rate >= 0, "0 or more"),
+            "muon_learning_rate": (self.muon_learning_rate >= 0, "0 or more"),
+            "betas": (all(0 <= beta < 1 for beta in self.betas), "two numbers from 0 to below 1"),
+            "momentum": (0 <= self.momentum < 1, "from 0 to below 1"),
+            "weight_decay": (self.weight_decay >= 0, "0 or more"),
+            "clip_norm": (self.clip_norm > 0, "above 0"),
+        }
+        for name, (good, wanted) in checks.items():
+            if not good:
+                raise ConfigError(f"pretrain.optim.{name}={getattr(self, name)} must be {wanted}")
 
 
 def is_hidden_matrix(name: str, parameter: Tensor) -> bool:

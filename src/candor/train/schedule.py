@@ -1,4 +1,4 @@
-"""Schedules of a run as pure functions of the tokens seen: learning rate, batch size, and values that switch once.
+"""Schedules of a run as pure functions of the tokens seen: learning rate and batch size.
 
 V3 (section 4.2), as fractions of its 14.8T tokens: warm-up, constant to 10T, cosine to a tenth over 4.3T, constant for
 333B, then 7.3e-6 of the peak's 2.2e-4 for the last 167B; the batch grows from 3072 to 15360 sequences over 469B.
@@ -7,6 +7,8 @@ V3 (section 4.2), as fractions of its 14.8T tokens: warm-up, constant to 10T, co
 import math
 from dataclasses import dataclass
 from typing import Literal
+
+from candor.errors import ConfigError
 
 V3_TOTAL = 14_800e9
 V3_CONSTANT = 10_000e9 / V3_TOTAL
@@ -30,6 +32,11 @@ class ScheduleConfig:
     batch_ramp: float = 469e9 / V3_TOTAL
     """Fraction of the run's tokens over which the batch grows."""
 
+    def __post_init__(self) -> None:
+        for name, least in {"warmup_steps": 0, "batch_start": 1, "batch": 1, "batch_ramp": 0}.items():
+            if not getattr(self, name) >= least:
+                raise ConfigError(f"pretrain.schedule.{name}={getattr(self, name)} must be at least {least}")
+
 
 def rate_factor(config: ScheduleConfig, step: int, progress: float) -> float:
     """Factor on the peak learning rate of step number `step` (from 0), `progress` in [0, 1) of the run's tokens."""
@@ -45,14 +52,14 @@ def rate_factor(config: ScheduleConfig, step: int, progress: float) -> float:
     return warm * (0.1 if progress < V3_LAST else V3_LAST_FACTOR)
 
 
-def _cosine(x: float, end: float = 0.1) -> float:
-    """1 at x = 0, `end` at x = 1."""
-    return end + (1 - end) * 0.5 * (1 + math.cos(math.pi * min(x, 1.0)))
+def _cosine(x: float) -> float:
+    """1 at x = 0, 0.1 at x = 1."""
+    return 0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * x))
 
 
-def batch_size(config: ScheduleConfig, progress: float, multiple: int = 1) -> int:
-    """Sequences of the next step: linear from `batch_start` to `batch` over the ramp, in whole `multiple`s."""
+def batch_size(config: ScheduleConfig, progress: float) -> int:
+    """Sequences of the next step: linear from `batch_start` to `batch` over the ramp."""
     if progress >= config.batch_ramp or config.batch_start == config.batch:
         return config.batch
     grown = config.batch_start + (config.batch - config.batch_start) * progress / config.batch_ramp
-    return max(config.batch_start, int(grown // multiple) * multiple)
+    return int(grown)

@@ -58,6 +58,7 @@ def train_step(
     norm = clip_grad_norm_(model.parameters(), clip_norm)
     figures = {name: float(value) / tokens for name, value in sums.items()} | {"grad_norm": float(norm)}
     if bad := [f"{name}={value}" for name, value in figures.items() if not math.isfinite(value)]:
+        optimizer.zero_grad(set_to_none=True)
         raise TrainingError(
             f"{', '.join(bad)}: not finite, so the step was not taken; lower the learning rate "
             "(--set pretrain.optim.learning_rate=...) or look at the data of this step, then resume from the checkpoint"
@@ -67,7 +68,8 @@ def train_step(
     if routings:
         load = torch.stack([routing.load for routing in routings]).sum(0)
         model.update_biases(load, bias_speed)
-        mean = load.double().mean(-1)
+        load = load.cpu().double()  # not every device has float64
+        mean = load.mean(-1)
         figures["max_violation"] = float(((load.amax(-1) - mean) / mean).max())
         share = load / load.sum(-1, keepdim=True)
         figures["router_entropy"] = float(-torch.xlogy(share, share).sum(-1).mean())

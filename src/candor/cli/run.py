@@ -1,4 +1,4 @@
-"""What the commands run, plan, generate and chat show."""
+"""What `candor run` and `candor init` do and show."""
 
 import textwrap
 import time
@@ -7,22 +7,18 @@ from pathlib import Path
 from candor import files
 from candor.cli import console
 from candor.config import describe
-from candor.errors import ConfigError, ModelError
-from candor.infer import Completion, SamplingParams, generate
-from candor.model import Transformer
-from candor.model.hub import load_model
+from candor.errors import ConfigError
 from candor.plan.counts import count_parameters
-from candor.plan.estimate import best_device, estimate_training
+from candor.plan.estimate import estimate_training
 from candor.recipes import RECIPES
-from candor.stages.run import Run, RunConfig
-from candor.text import Tokenizer
+from candor.stages.pipeline import RunConfig, run
 
 _RECIPE = '''"""A recipe of your own: `candor run {path} --dry-run` shows what it comes to."""
 
 from dataclasses import replace
 
-from candor.recipes.pretraining import {name}
-from candor.stages.run import RunConfig
+from {module} import {name}
+from candor.stages.pipeline import RunConfig
 
 
 def recipe() -> RunConfig:
@@ -41,7 +37,7 @@ def carry_out(config: RunConfig, folder: Path) -> None:
     start = time.monotonic()
     terminal = console.Terminal()
     terminal.say(f"{config.name}: into {folder}", "bold")
-    Run(config, folder, terminal).execute()
+    run(config, folder, terminal)
     summary = files.read_json(folder / "report" / "summary.json")
     sample = files.read_json(folder / "evals" / "sample.json")
     terminal.say("")
@@ -87,7 +83,6 @@ def show_plan(config: RunConfig) -> None:
         total_tokens=p.total_tokens,
         sequence_length=p.sequence_length,
         micro_batch=p.micro_batch,
-        bytes_each=2 if hardware.peak_tflops else 4,
     )
     terminal.say("")
     terminal.say("memory and time of pre-training (estimates)", "bold")
@@ -123,57 +118,6 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:,.1f} h ({seconds / 86400:,.1f} days)"
 
 
-def sampling(
-    max_tokens: int, temperature: float, top_p: float, top_k: int, seed: int | None, stop: list[str] | None
-) -> SamplingParams:
-    """The options of generate and chat as a record."""
-    return SamplingParams(temperature, top_p, top_k, max_tokens, seed, tuple(stop or ()))
-
-
-def _load(folder: Path) -> tuple[Transformer, Tokenizer]:
-    model = load_model(folder, device=best_device())
-    tokenizer = Tokenizer.load(folder)
-    if tokenizer.vocab_size > model.config.vocab_size:
-        raise ModelError(
-            f"{folder}: the tokenizer has {tokenizer.vocab_size} tokens, the model {model.config.vocab_size}; "
-            "they do not belong together"
-        )
-    return model, tokenizer
-
-
-def continue_text(folder: Path, prompt: str, params: SamplingParams) -> None:
-    """Stream one continuation to standard output, the notice to standard error."""
-    model, tokenizer = _load(folder)
-    console.notice(console.AI_NOTICE)
-    for piece in generate(model, tokenizer, [tokenizer.bos_id, *tokenizer.encode(prompt)], params):
-        if isinstance(piece, str):
-            console.stream(piece)
-    console.stream("\n")
-
-
-def converse(folder: Path, system: str | None, params: SamplingParams) -> None:
-    """A dialogue on the terminal."""
-    model, tokenizer = _load(folder)
-    console.notice(console.AI_NOTICE)
-    messages: list[dict[str, str]] = [{"role": "system", "content": system}] if system else []
-    while True:
-        try:
-            said = input("> ")
-        except EOFError:
-            break
-        if not said.strip():
-            break
-        messages.append({"role": "user", "content": said})
-        answer = ""
-        for piece in generate(model, tokenizer, tokenizer.encode_chat(messages), params):
-            if isinstance(piece, Completion):
-                answer = piece.text
-            else:
-                console.stream(piece)
-        console.stream("\n")
-        messages.append({"role": "assistant", "content": answer})
-
-
 def write_recipe(name: str, path: Path) -> None:
     """Write a recipe file that starts from a shipped one; an existing file is never replaced."""
     if name not in RECIPES:
@@ -183,5 +127,7 @@ def write_recipe(name: str, path: Path) -> None:
     if path.suffix != ".py":
         raise ConfigError(f"{path} must end in .py, so that `candor run` knows it as a recipe")
     tokens = f"{RECIPES[name]().pretrain.total_tokens:_}"
-    files.atomic_write(path, _RECIPE.format(name=name, path=path, stem=path.stem, tokens=tokens))
+    files.atomic_write(
+        path, _RECIPE.format(name=name, module=RECIPES[name].__module__, path=path, stem=path.stem, tokens=tokens)
+    )
     console.Terminal().say(f"wrote {path}; now: candor run {path} --dry-run")

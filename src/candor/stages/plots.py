@@ -12,7 +12,7 @@ from candor import files
 
 _PANELS: tuple[tuple[str, dict[str, str]], ...] = (
     ("loss, nats per token", {"loss": "next token", "mtp_loss": "token after next (MTP)"}),
-    ("learning rate, times peak", {"rate": "rate"}),
+    ("learning rate, times peak", {"lr_factor": "rate"}),
     ("tokens per second", {"tokens_per_second": "speed"}),
     ("expert load, violation of the mean", {"max_violation": "worst layer and expert"}),
     ("router entropy, nats", {"router_entropy": "mean of layers"}),
@@ -34,7 +34,7 @@ def plot_curves(lines: Sequence[dict[str, Any]], path: Path) -> None:
         axis.tick_params(labelsize=8)
         axis.grid(alpha=0.25)
         axis.spines[["top", "right"]].set_visible(False)
-        if len(series) > 1:
+        if len(axis.lines) > 1:
             axis.legend(fontsize=8, frameon=False)
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=110)
