@@ -1,6 +1,10 @@
 """What tests of several folders share: public data by environment variable, and a disk that refuses."""
 
 import os
+
+# Before torch is imported: beside other work, threads that spin while they wait starve each other.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,12 +1,17 @@
-"""Pre-trains the tiny model for 20 steps in a process of its own: `driver.py TOKENS OUT [STEP SIGNAL]`.
+"""Pre-trains a tiny model for 20 steps, each time in a process of its own.
 
-With STEP and SIGNAL it sends itself that signal when the figures of that step are written, before its checkpoint is.
+Reads one JSON line per run, [tokens, out] or [tokens, out, step, signal], forks, and answers with a line [exit code,
+what the run said]. Forks, because each new interpreter would import PyTorch for seconds; one thread, so that forks are
+safe. With a step and a signal, the run sends itself that signal once the figures of that step are written, before its
+checkpoint is.
 """
 
 import dataclasses
+import json
 import os
 import signal
 import sys
+import traceback
 from pathlib import Path
 
 import torch
@@ -29,24 +34,50 @@ CONFIG = PretrainConfig(
     bias_speed=0.01,
     schedule=ScheduleConfig(warmup_steps=5, batch_start=SEQUENCES, batch=SEQUENCES),
 )
+LOOP = LoopConfig(checkpoint_every=10, keep_checkpoints=5)
 
 
-def main(tokens: str, out: str, at: str = "0", what: str = "SIGKILL") -> None:
+def say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def train(tokens: str, out: str, at: int = 0, what: str = "SIGKILL") -> int:
     def progress(done: int, total: int, note: str) -> None:
-        if done == int(at) * SEQUENCES * LENGTH:
+        if done == at * SEQUENCES * LENGTH:
             os.kill(os.getpid(), signal.Signals[what])
 
-    torch.set_num_threads(1)
-    loop = LoopConfig(checkpoint_every=10, keep_checkpoints=5)
     try:
         pretrain(
-            CONFIG, loop, MODEL, Path(tokens), Path(out), seed=3,
-            say=print, progress=progress, device=torch.device("cpu"),
+            CONFIG, LOOP, MODEL, Path(tokens), Path(out), seed=3,
+            say=say, progress=progress, device=torch.device("cpu"),
         )  # fmt: skip
     except Interrupted as stop:
-        print(stop)
-        sys.exit(stop.exit_code)
+        say(str(stop))
+        return stop.exit_code
+    return 0
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    for line in sys.stdin:
+        read, write = os.pipe()
+        child = os.fork()
+        if not child:
+            os.dup2(write, 1)
+            os.dup2(write, 2)
+            code = 1
+            try:
+                code = train(*json.loads(line))
+            except BaseException:
+                traceback.print_exc()
+            os._exit(code)
+        os.close(write)
+        with open(read, encoding="utf-8") as pipe:
+            said = pipe.read()
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        say(json.dumps([code, said]))
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

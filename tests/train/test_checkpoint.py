@@ -2,11 +2,8 @@
 
 import copy
 import dataclasses
-import json
 import os
-import random
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -200,7 +197,9 @@ def test_all_damaged(saved: tuple[Checkpointer, dict[int, Any]]) -> None:
     for path in checkpoint_steps(checkpointer.folder):
         flip_a_bit(path)
     warnings: list[str] = []
-    with pytest.raises(CheckpointError, match=r"no checkpoint in .* is whole; start over with --set train.resume=never"):
+    with pytest.raises(
+        CheckpointError, match=r"no checkpoint in .* is whole; start over with --set train.resume=never"
+    ):
         checkpointer.resume("auto", *fresh(), warnings.append)
     assert ["step-20" in warnings[0], "step-10" in warnings[1], len(warnings)] == [True, True, 2]
     assert names(checkpointer.folder) == ["step-10", "step-20"], "nothing is thrown away"

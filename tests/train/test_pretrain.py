@@ -148,7 +148,9 @@ def test_the_whole_run_by_hand(task: Pretraining) -> None:
 SMALL_START = dataclasses.replace(ONE_GROUP, initializer_range=0.05)
 
 
-def train(config: PretrainConfig, tokens: Path, out: Path, model: ModelConfig = SMALL_START, seed: int = 0) -> Transformer:
+def train(
+    config: PretrainConfig, tokens: Path, out: Path, model: ModelConfig = SMALL_START, seed: int = 0
+) -> Transformer:
     out.mkdir(exist_ok=True)
     return pretrain(
         config, LoopConfig(checkpoint_every=1000), model, tokens, out, seed,
@@ -218,7 +220,7 @@ def test_the_same_seed_gives_the_same_metrics_and_another_does_not(tmp_path: Pat
 
 def test_tokens_of_another_vocabulary_are_refused(tmp_path: Path) -> None:
     tokens = handmade_tokens(tmp_path / "tokens", range(60), vocab_size=70)
-    with pytest.raises(ConfigError, match="vocabulary of 70, the model one of 64; set model.vocab_size"):
+    with pytest.raises(ConfigError, match=r"vocabulary of 70, the model one of 64; set model\.vocab_size"):
         train(SHORT, tokens, tmp_path / "out")
 
 

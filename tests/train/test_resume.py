@@ -4,7 +4,8 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,27 +19,38 @@ from tests.train.driver import LENGTH, SEQUENCES
 Run = Callable[..., tuple[int, str]]
 
 
+@contextmanager
+def driver(tokens: Path) -> Iterator[Run]:
+    """The driver in a new interpreter: `run(out, ...)` gives exit code and what the run said."""
+    with subprocess.Popen(
+        [sys.executable, "-W", "error", "-m", "tests.train.driver"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2],
+    ) as process:  # fmt: skip
+        assert process.stdin and process.stdout
+
+        def run(out: Path, *stop: int | str) -> tuple[int, str]:
+            out.mkdir(exist_ok=True)
+            print(json.dumps([str(tokens), str(out), *stop]), file=process.stdin, flush=True)
+            code, said = json.loads(process.stdout.readline())
+            return code, said
+
+        yield run
+        process.stdin.close()
+        assert process.wait() == 0
+
+
 @pytest.fixture(scope="module")
-def run(python_tokens: Path) -> Run:
-    """The driver in a new process: exit code and what it said."""
-
-    def start(out: Path, *stop: str) -> tuple[int, str]:
-        out.mkdir(exist_ok=True)
-        done = subprocess.run(
-            [sys.executable, "-W", "error", "-m", "tests.train.driver", python_tokens, out, *stop],
-            capture_output=True, text=True, cwd=Path(__file__).parents[2],
-        )  # fmt: skip
-        assert done.stderr == ""
-        return done.returncode, done.stdout
-
-    return start
+def run(python_tokens: Path) -> Iterator[Run]:
+    with driver(python_tokens) as run:
+        yield run
 
 
 @pytest.fixture(scope="module")
-def whole(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """20 steps without a stop."""
+def whole(python_tokens: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """20 steps without a stop, under another interpreter than the stopped runs."""
     out = tmp_path_factory.mktemp("whole")
-    assert run(out) == (0, "")
+    with driver(python_tokens) as run:
+        assert run(out) == (0, "")
     return out
 
 
@@ -77,13 +89,13 @@ def test_the_run_moves_all_the_time(whole: Path, tmp_path: Path) -> None:
     assert len(set(losses)) == 20 and losses[-1] < losses[0]
 
 
-@pytest.mark.parametrize("step", ["10", "11", "17"])
-def test_killed_and_resumed(step: str, run: Run, whole: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("step", [10, 11, 17])
+def test_killed_and_resumed(step: int, run: Run, whole: Path, tmp_path: Path) -> None:
     """kill -9 between the figures of step 10 and its checkpoint, right after it, and well after it."""
     out = tmp_path / "killed"
     assert run(out, step, "SIGKILL")[0] == -signal.SIGKILL
-    assert [line["step"] for line in metrics(out)] == list(range(1, int(step) + 1)), "lines that will be done again"
-    saved = [] if step == "10" else ["step-10"]
+    assert [line["step"] for line in metrics(out)] == list(range(1, step + 1)), "lines that will be done again"
+    saved = [] if step == 10 else ["step-10"]
     assert sorted(path.name for path in out.iterdir()) == ["metrics.jsonl", *saved]
     code, said = run(out)
     assert code == 0 and said == ("resumed after step 10 (960 tokens)\n" if saved else "")
@@ -94,12 +106,10 @@ def test_killed_and_resumed(step: str, run: Run, whole: Path, tmp_path: Path) ->
 def test_stopped_and_resumed(name: str, run: Run, whole: Path, tmp_path: Path) -> None:
     """The step is finished and saved; the exit code is the one that shells know, and stopping twice is as good."""
     out = tmp_path / "stopped"
-    for step, before in (("7", ""), ("13", "resumed after step 7 (672 tokens)\n")):
+    for step, before in ((7, ""), (13, "resumed after step 7 (672 tokens)\n")):
         code, said = run(out, step, name)
         assert code == 130
-        assert said == (
-            f"{before}stopped by {name} after step {step}, which is saved; run the same command to go on\n"
-        )
+        assert said == (f"{before}stopped by {name} after step {step}, which is saved; run the same command to go on\n")
         assert (out / f"step-{step}" / "state.json").exists()
     assert run(out) == (0, "resumed after step 13 (1,248 tokens)\n")
     assert_same_end(out, whole, tmp_path)

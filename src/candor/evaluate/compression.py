@@ -82,7 +82,7 @@ def _windows(documents: Sequence[tuple[list[int], int]], bos_id: int, context: i
             window = whole[start : start + context + 1]
             yield window, done - start
             done = start + len(window) - 1
-            start += context // 2
+            start += max(1, context // 2)
 
 
 def compressed_bits_per_byte(texts: Iterable[str]) -> tuple[float, float]:

@@ -34,6 +34,7 @@ class SamplingParams:
             "top_p": (0 < self.top_p <= 1, "above 0 and at most 1"),
             "top_k": (self.top_k >= 0, "0 (all) or more"),
             "max_tokens": (self.max_tokens >= 1, "1 or more"),
+            "seed": (self.seed is None or -(2**63) <= self.seed < 2**64, "a whole number of 64 bits"),
             "stop": (all(self.stop), "non-empty texts"),
         }
         for name, (good, wanted) in checks.items():
@@ -62,7 +63,7 @@ def sample(logits: Tensor, params: SamplingParams, generator: torch.Generator) -
     """One token id from logits [vocab]."""
     if params.temperature == 0:
         return int(logits.argmax())
-    logits = logits.double() / params.temperature
+    logits = (logits.double() - logits.max()) / params.temperature  # at most 0, so that no temperature overflows
     if 0 < params.top_k < len(logits):
         logits = logits.masked_fill(logits < logits.topk(params.top_k).values[-1], float("-inf"))
     probabilities = logits.softmax(-1)

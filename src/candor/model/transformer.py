@@ -170,5 +170,5 @@ class Transformer(nn.Module):
 
         `load` [layers, experts] is the whole step's, summed over micro-batches and ranks (V3 section 2.1.2).
         """
-        for router, counts in zip(self.routers(), load.double(), strict=True):
-            router.e_score_correction_bias += (speed * (counts.mean() - counts).sign()).to(torch.float32)
+        for router, counts in zip(self.routers(), load, strict=True):
+            router.e_score_correction_bias += speed * (counts.sum() - counts * len(counts)).sign()
