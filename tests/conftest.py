@@ -2,8 +2,7 @@
 
 import os
 
-# Before torch is imported: beside other work, threads that spin while they wait starve each other.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # before torch is imported, as the command does
 
 import resource
 from collections.abc import Iterator

@@ -12,6 +12,10 @@ from candor.cli import console
 from candor.errors import CandorError
 from candor.records import __version__
 
+# Before torch is imported. OpenMP's threads spin at each barrier for milliseconds; beside any other busy process they
+# take the cores from each other, and a step becomes twenty times slower. A short spin costs nothing (see LOG.md).
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+
 app = typer.Typer(
     name="candor",
     help="Train, align, evaluate, release and serve a language model of the DeepSeek-V3 / R1 family.",
