@@ -234,6 +234,12 @@ def test_bad_sources(
         (["model.hidden_size=60000", "model.num_hidden_layers=90"], "needs", "choose a smaller model"),
         (["pretrain.schedule.batch=0"], "pretrain.schedule.batch", "at least 1"),
         (["train.keep_checkpoints=0"], "train.keep_checkpoints", "at least 1"),
+        (["seed=99999999999999999999"], "seed=", "below 2^63"),
+        (["model.initializer_range=-1"], "initializer_range", "positive"),
+        (["model.rope_theta=1"], "rope_theta", "above 1"),
+        (["hardware.accelerators=0"], "accelerators=0", "at least 1"),
+        (["evaluate.sample_tokens=0"], "evaluate.sample_tokens=0", "at least 1"),
+        (["corpus.encoding=undefined"], "corpus.encoding='undefined'", "utf-8"),
         (["export.dtype=int4"], "'int4' is not one of float32, bfloat16", ""),
     ],
 )
@@ -262,6 +268,32 @@ def test_training_of_another_plan_is_not_thrown_away(
     assert times(run_folder) == before, "something was touched before it was refused"
 
 
+def test_touched_sources_are_the_same_sources(
+    run_folder: Path, text: Path, candor_command: Callable[..., Result]
+) -> None:
+    for file in text.iterdir():
+        os.utime(file)
+    code, out, _ = candor_command(*tiny(run_folder, text))
+    assert code == 0 and "corpus ..." in out and "checkpoints: done before" in out
+
+
+def test_what_stopped_before_the_first_checkpoint_may_be_changed(
+    text: Path, tmp_path: Path, candor_command: Callable[..., Result]
+) -> None:
+    (tmp_path / "text").mkdir()
+    for number in range(2):
+        (tmp_path / "text" / f"{number}.txt").write_text(f"{number} little text " * 40)
+    result = candor_command(*tiny(tmp_path / "run", tmp_path / "text", "pretrain.sequence_length=2000"))
+    assert_one_line(result, "fewer than one window", "lower pretrain.sequence_length", code=2)
+    assert candor_command(*tiny(tmp_path / "run", tmp_path / "text", "pretrain.sequence_length=32"))[0] == 0
+
+
+def test_a_file_name_that_is_no_unicode(text: Path, tmp_path: Path, candor_command: Callable[..., Result]) -> None:
+    source = Path(shutil.copytree(text, tmp_path / "text"))
+    (Path(os.fsdecode(os.fsencode(source) + b"/\xce\xd2\xb0\xae.txt"))).write_text("novel text " * 50)
+    assert candor_command(*tiny(tmp_path / "run", source))[0] == 0
+
+
 def test_starting_over_is_possible(run_folder: Path, text: Path, candor_command: Callable[..., Result]) -> None:
     code, out, err = candor_command(*tiny(run_folder, text, "model.vocab_size=330", "train.resume=never"))
     assert (code, err) == (0, "") and "checkpoints ..." in out
@@ -281,7 +313,6 @@ def test_going_back_to_an_earlier_checkpoint(
     run_folder: Path, text: Path, candor_command: Callable[..., Result]
 ) -> None:
     model = (run_folder / "model" / "model.safetensors").read_bytes()
-    (run_folder / "checkpoints" / "metrics.jsonl").unlink()  # damaged, so that the stage is made again
     there = run_folder / "checkpoints" / "step-4"
     code, out, _ = candor_command(*tiny(run_folder, text, f"train.resume={there}"))
     assert code == 0 and "step-8, which came after it" in out and "resumed after step 4" in out

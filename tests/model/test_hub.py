@@ -259,6 +259,8 @@ def test_folders_that_are_no_model_are_refused_in_one_line(model: Transformer, t
         lambda values: values | {"rope_parameters": 3},
         lambda values: values | {"rope_scaling": {"type": "yarn", "factor": "many"}, "rope_parameters": None},
         lambda values: values | {"hidden_size": "wide"},
+        lambda values: values | {"rope_interleave": False},
+        lambda values: values | {"rope_scaling": {"type": "yarn", "factor": 4.0}, "rope_parameters": None},
         lambda values: values | {"hidden_size": None},
         lambda values: values | {"rope_theta": [], "rope_parameters": None},
         lambda values: {"model_type": "deepseek_v3", "hidden_size": 64.5},

@@ -53,7 +53,7 @@ class CorpusConfig:
             raise ConfigError(f"corpus.max_document_bytes={self.max_document_bytes} must be positive")
         try:
             "".encode(self.encoding)
-        except LookupError:
+        except (LookupError, UnicodeError):
             raise ConfigError(f"corpus.encoding={self.encoding!r} is unknown; try utf-8 or gb18030") from None
 
 
@@ -87,7 +87,9 @@ def read_documents(config: CorpusConfig, skipped: Skipped | None = None) -> Iter
     for text, origin in _texts(config, skipped if skipped is not None else Skipped()):
         if text.strip():
             empty = False
-            yield Document(text, config.source, origin, config.licence, config.kind)
+            # File names need not be Unicode: Chinese archives often hold GBK ones.
+            name = origin.encode(errors="surrogateescape").decode(errors="replace")
+            yield Document(text, config.source, name, config.licence, config.kind)
     if empty:
         raise DataError(f"{config.source} holds no text; give a source with at least two documents")
 
@@ -198,7 +200,7 @@ def _parquet(path: Path, origin: str, config: CorpusConfig) -> Iterator[tuple[st
         file = pq.ParquetFile(path)
         columns = _fields(file.schema_arrow.names, str(path), config)
         number = 0
-        for batch in file.iter_batches(batch_size=256, columns=columns):
+        for batch in file.iter_batches(batch_size=8, columns=columns):
             for row in batch.to_pylist():
                 number += 1
                 yield _join(row, f"{path} row {number}", config), f"{origin}:{number}"

@@ -85,6 +85,19 @@ class ModelConfig:
             least = 0 if field.name in ("first_k_dense_replace", "num_nextn_predict_layers", "n_shared_experts") else 1
             if field.type is int:
                 _require(value >= least, f"model.{field.name}={value} must be at least {least}")
+        _require(0 < self.initializer_range < 10, f"model.initializer_range={self.initializer_range} must be positive")
+        _require(0 < self.rms_norm_eps < 1, f"model.rms_norm_eps={self.rms_norm_eps} must lie between 0 and 1")
+        _require(1 < self.rope_theta < float("inf"), f"model.rope_theta={self.rope_theta} must be above 1")
+        _require(
+            0 < self.routed_scaling_factor < float("inf"),
+            f"model.routed_scaling_factor={self.routed_scaling_factor} must be positive",
+        )
+        if self.rope_scaling:
+            _require(self.rope_scaling.factor >= 1, f"model.rope_scaling.factor={self.rope_scaling.factor} is below 1")
+            _require(
+                self.rope_scaling.original_max_position_embeddings >= 1,
+                "model.rope_scaling.original_max_position_embeddings must be at least 1",
+            )
         _require(self.q_lora_rank is None or self.q_lora_rank > 0, "model.q_lora_rank must be positive, or none")
         _require(self.qk_rope_head_dim % 2 == 0, f"model.qk_rope_head_dim={self.qk_rope_head_dim} must be even (pairs)")
         _require(
@@ -196,7 +209,7 @@ def small(vocab_size: int = 32768) -> ModelConfig:
 
 
 def v3_16b(vocab_size: int = 102400) -> ModelConfig:
-    """15.7B parameters, 2.4B activated: the ablation model of the V3 report (shape of DeepSeek-V2-Lite)."""
+    """15.7B parameters, 2.7B activated (2.4B as the V3 report counts): its ablation model, as V2-Lite."""
     return ModelConfig(
         vocab_size=vocab_size,
         hidden_size=2048,

@@ -77,6 +77,7 @@ def config_from_hf(values: dict[str, Any]) -> ModelConfig:
         "attention_bias",
         "tie_word_embeddings",
         "moe_layer_freq",
+        "rope_interleave",
     ):
         if values.get(name, _FIXED[name]) != _FIXED[name]:
             raise ModelError(f"{name} is {values[name]!r}; a DeepSeek-V3 model has {_FIXED[name]!r}")
@@ -91,6 +92,11 @@ def config_from_hf(values: dict[str, Any]) -> ModelConfig:
         raise ModelError(f"rope type is {kind!r}; Candor has 'default' and 'yarn'")
     fields["rope_theta"] = float(rope.get("rope_theta", values.get("rope_theta", 10000.0)))
     if kind == "yarn":
+        needed = ("factor", "mscale", "mscale_all_dim", "original_max_position_embeddings")
+        if missing := [name for name in needed if not scaling.get(name)]:
+            raise ModelError(f"YaRN without {missing[0]} means something else to every reader; add it to config.json")
+        if scaling.get("attention_factor") is not None:
+            raise ModelError("YaRN with an attention_factor of its own is not DeepSeek-V3's; remove it or convert")
         yarn = {f.name for f in dataclasses.fields(YarnConfig)}
         fields["rope_scaling"] = YarnConfig(**{k: v for k, v in scaling.items() if k in yarn and v is not None})
     config = ModelConfig(**fields)
@@ -211,10 +217,11 @@ def load_model(
     path = Path(path)
     if not (path / "config.json").is_file():
         raise ModelError(f"{path} is not a model folder: it has no config.json; give the folder that holds it")
+    values = _json_object(path / "config.json")
     try:
-        config = config_from_hf(_json_object(path / "config.json"))
-    except (TypeError, AttributeError, ValueError) as error:
-        raise ModelError(f"{path / 'config.json'} describes no model that can work: {error}") from None
+        config = config_from_hf(values)
+    except (ModelError, TypeError, AttributeError, ValueError) as error:
+        raise ModelError(f"{path / 'config.json'} describes no model that Candor has: {error}") from None
     weights = _Weights(path)
     mtp_names = {name for name in weights.names if name.startswith(f"model.layers.{config.num_hidden_layers}.")}
     if config.num_nextn_predict_layers and not mtp_names:
@@ -251,7 +258,7 @@ class _Weights:
         self.path = path
         if (path / _INDEX).is_file():
             self.files: dict[str, str] = _json_object(path / _INDEX).get("weight_map", {})
-            if not self.files:
+            if not self.files or not isinstance(self.files, dict):
                 raise ModelError(f"{path / _INDEX} names no weights; download or export the folder again")
         elif (path / "model.safetensors").is_file():
             self.files = dict.fromkeys(self._open("model.safetensors").keys(), "model.safetensors")
@@ -283,7 +290,14 @@ class _Weights:
         """The tensor, which must have `shape`; FP8 blocks are turned into float32."""
         tensor = self._raw(name)
         if tensor.dtype == torch.float8_e4m3fn:
-            tensor = dequantise_fp8(tensor, self._raw(f"{name}_scale_inv"))
+            scale = self._raw(f"{name}_scale_inv")
+            blocks = [-(-length // 128) for length in tensor.shape]
+            if list(scale.shape) != blocks:
+                raise ModelError(
+                    f"{self.path}: {name}_scale_inv has shape {list(scale.shape)}, blocks of 128 ask for {blocks}; "
+                    "only 128 x 128 blocks are read"
+                )
+            tensor = dequantise_fp8(tensor, scale)
         if tensor.shape != shape:
             raise ModelError(
                 f"{self.path}: {name} has shape {list(tensor.shape)}, config.json asks for {list(shape)}; "

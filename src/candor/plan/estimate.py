@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from candor.errors import ConfigError
 from candor.model import ModelConfig
 from candor.plan.counts import count_parameters, training_flops_per_token
 from candor.plan.device import measure_peak
@@ -21,6 +22,13 @@ class HardwareConfig:
     """Weights, gradients, optimizer: 16 for float32 AdamW; V3 13 (FP32 master and gradient, BF16 moments, FP8)."""
     bytes_per_activation: float = 4.0
     """Size of a value kept for the backward pass."""
+
+    def __post_init__(self) -> None:
+        if self.accelerators < 1 or not 0 < self.utilisation <= 1 or not self.peak_tflops >= 0:
+            raise ConfigError(
+                f"hardware: accelerators={self.accelerators} must be at least 1, utilisation={self.utilisation} lie in "
+                f"(0, 1], peak_tflops={self.peak_tflops} not be negative"
+            )
 
 
 @dataclass(frozen=True)

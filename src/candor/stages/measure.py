@@ -31,8 +31,9 @@ class EvaluateConfig:
     """Length of the sample in tokens."""
 
     def __post_init__(self) -> None:
-        if self.context < 2 or self.max_bytes < 1:
-            raise ConfigError("evaluate.context must be at least 2 and evaluate.max_bytes at least 1")
+        for name, least in {"context": 2, "max_bytes": 100, "temperature": 0, "sample_tokens": 1}.items():
+            if not getattr(self, name) >= least:
+                raise ConfigError(f"evaluate.{name}={getattr(self, name)} must be at least {least}")
 
 
 def evaluate(

@@ -49,6 +49,8 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         check(self)
+        if not 0 <= self.seed < 2**63:
+            raise ConfigError(f"seed={self.seed} must be a number from 0 to below 2^63")
         longest = self.model.max_position_embeddings
         for name, length in {
             "pretrain.sequence_length": self.pretrain.sequence_length,
@@ -95,6 +97,7 @@ def stages_of(config: RunConfig, out: Path) -> tuple[Stage, ...]:
             c.seed,
             in_place=True,
             fresh=c.train.resume == "never",
+            again=c.train.resume not in ("auto", "never"),
         ),
         Stage("model", partial(_model, c, out), to_dict(c.export), ("checkpoints", "tokenizer")),
         Stage("evals", partial(_evals, c, out), to_dict(c.evaluate), ("model", "corpus"), c.seed),

@@ -45,6 +45,8 @@ class Stage:
     """Works in its final folder and saves its own progress there, instead of appearing whole."""
     fresh: bool = False
     """Start over, whatever is there."""
+    again: bool = False
+    """Make it although it is done, from what is there."""
 
 
 def execute(stages: Sequence[Stage], out: Path, ui: Ui) -> None:
@@ -67,12 +69,16 @@ def _plan(stage: Stage, stages: Sequence[Stage]) -> dict[str, Any]:
     plan: dict[str, Any] = {}
     for earlier in (other for other in stages if other.name in stage.inputs):
         plan |= _plan(earlier, stages)
-    return plan | {stage.name: {"seed": stage.seed, **stage.settings}}
+    # Not the fingerprint: files that were only touched give the same corpus, and its digest is compared later.
+    settings = {name: value for name, value in stage.settings.items() if name != "fingerprint"}
+    return plan | {stage.name: {"seed": stage.seed, **settings}}
 
 
 def _refuse_other(folder: Path, plan: dict[str, Any]) -> None:
     """Training is dear: what another plan has trained is not thrown away unasked."""
-    if (folder / _PLAN).exists() and (changed := difference(files.read_json(folder / _PLAN), plan)):
+    if not any(folder.glob("step-*")) or not (folder / _PLAN).exists():
+        return
+    if changed := difference(files.read_json(folder / _PLAN), plan):
         raise CheckpointError(
             f"{folder} holds the training of another run: {changed}; go back to that setting, choose another --out, "
             "or start over with --set train.resume=never"
@@ -82,7 +88,7 @@ def _refuse_other(folder: Path, plan: dict[str, Any]) -> None:
 def _make(stage: Stage, out: Path, ui: Ui, plan: dict[str, Any] | None) -> None:
     folder = out / stage.name
     inputs = {name: Provenance.read(out / name).digest for name in stage.inputs}
-    if (folder / Provenance.FILE).exists() and not stage.fresh:
+    if (folder / Provenance.FILE).exists() and not (stage.fresh or stage.again):
         try:
             made = Provenance.read(folder)
             if made.made_by(stage.name, inputs, stage.settings, stage.seed):

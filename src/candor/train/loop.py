@@ -125,10 +125,11 @@ def fit(
             if step % config.checkpoint_every == 0:
                 save()
             if asked:
-                save()
-                how = "run the same command" + (" without train.resume" if config.resume != "auto" else "")
-                raise Interrupted(f"stopped by {asked[0]} after step {step:,}, which is saved; {how} to go on")
+                break
         save()
+        if asked:
+            how = "run the same command" + (" without train.resume" if config.resume != "auto" else "")
+            raise Interrupted(f"stopped by {asked[0]} after step {step:,}, which is saved; {how} to go on")
     model.eval()
     return step
 

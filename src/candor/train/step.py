@@ -60,8 +60,8 @@ def train_step(
     if bad := [f"{name}={value}" for name, value in figures.items() if not math.isfinite(value)]:
         optimizer.zero_grad(set_to_none=True)
         raise TrainingError(
-            f"{', '.join(bad)}: not finite, so the step was not taken; lower the learning rate "
-            "(--set pretrain.optim.learning_rate=...) or look at the data of this step, then resume from the checkpoint"
+            f"{', '.join(bad)}: not finite, so the step was not taken; lower the learning rates and start over in "
+            "another --out, or look at the data of this step"
         )
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
