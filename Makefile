@@ -32,4 +32,16 @@ lint: install ## style, types, import contracts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-.PHONY: help install laptop test quick lint
+.bench/transformers/bin/python:
+	@echo "installing the benchmarks' peer into .bench/transformers ..."
+	@$(PYTHON) -m venv .bench/transformers
+	@.bench/transformers/bin/pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	@.bench/transformers/bin/pip install --quiet --disable-pip-version-check -c constraints.txt 'transformers>=5.23'
+
+bench-install: install .bench/transformers/bin/python ## environments of the peers that the benchmarks run against
+
+bench: bench-install ## the benchmarks: Candor and its peers side by side
+	@$(BIN)/python bench/loader.py
+	@$(BIN)/python bench/train_step.py
+
+.PHONY: help install laptop test quick lint bench bench-install

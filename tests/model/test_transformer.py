@@ -70,7 +70,7 @@ def test_balance_loss_and_load_equal_the_paper_term_by_term() -> None:
     fixed = scores.detach()
     expected = sum(brute_force_balance(fixed[s : s + 7], chosen[s : s + 7], 4) for s in (0, 7))
     assert math.isclose(float(routing.balance.detach()), expected, rel_tol=1e-12)
-    assert routing.load.tolist() == [[int((chosen == e).sum()) for e in range(4)]]
+    assert routing.load.tolist() == [int((chosen == e).sum()) for e in range(4)]
     routing.balance.backward()
     assert router.weight.grad is not None and router.weight.grad.abs().sum() > 0
 
@@ -105,7 +105,7 @@ def test_every_expert_matrix_gets_the_gradient_of_a_plain_loop() -> None:
     """The sorted, grouped multiplication against summing expert by expert, gradients included."""
     moe = build().layers[1].mlp
     x = torch.randn(2, 9, 32, dtype=torch.float64, requires_grad=True)
-    moe(x).square().sum().backward()
+    moe(x)[0].square().sum().backward()
     got = [x.grad, *(p.grad.clone() for p in moe.parameters())]
     x.grad = None
     moe.zero_grad()
@@ -149,6 +149,6 @@ def test_shapes_that_cannot_work_are_refused_by_name(change: dict[str, int], nam
 
 
 def test_routing_stacks_in_the_order_of_the_routers() -> None:
-    parts = [Routing(torch.tensor([[1, 2]]), torch.tensor(0.5)), Routing(torch.tensor([[3, 4]]), torch.tensor(0.25))]
+    parts = [Routing(torch.tensor([1, 2]), torch.tensor(0.5)), Routing(torch.tensor([3, 4]), torch.tensor(0.25))]
     whole = Routing.stack(parts)
     assert (whole.load.tolist(), float(whole.balance)) == ([[1, 2], [3, 4]], 0.75)

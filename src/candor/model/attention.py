@@ -4,12 +4,18 @@ Two equal forms (V3 section 2.1.1): `forward` expands the latent to full heads, 
 the up-projections into queries and outputs and attends over the latents themselves, best for few.
 """
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from candor.model.config import ModelConfig
+from candor.model.layers import Linear, RMSNorm
 from candor.model.rope import rotate, softmax_scale
+
+_BLOCK = 128
+"""Queries whose scores are held at a time on a CPU."""
 
 
 class LatentCache:
@@ -33,15 +39,15 @@ class LatentAttention(nn.Module):
         D, H = config.hidden_size, config.num_attention_heads
         self.scale = softmax_scale(config)
         if config.q_lora_rank is None:
-            self.q_proj = nn.Linear(D, H * config.qk_head_dim, bias=False)
+            self.q_proj = Linear(D, H * config.qk_head_dim)
         else:
-            self.q_a_proj = nn.Linear(D, config.q_lora_rank, bias=False)
-            self.q_a_layernorm = nn.RMSNorm(config.q_lora_rank, eps=1e-6)
-            self.q_b_proj = nn.Linear(config.q_lora_rank, H * config.qk_head_dim, bias=False)
-        self.kv_a_proj_with_mqa = nn.Linear(D, config.latent_dim, bias=False)
-        self.kv_a_layernorm = nn.RMSNorm(config.kv_lora_rank, eps=1e-6)
-        self.kv_b_proj = nn.Linear(config.kv_lora_rank, H * (config.qk_nope_head_dim + config.v_head_dim), bias=False)
-        self.o_proj = nn.Linear(H * config.v_head_dim, D, bias=False)
+            self.q_a_proj = Linear(D, config.q_lora_rank)
+            self.q_a_layernorm = RMSNorm(config.q_lora_rank, eps=1e-6)
+            self.q_b_proj = Linear(config.q_lora_rank, H * config.qk_head_dim)
+        self.kv_a_proj_with_mqa = Linear(D, config.latent_dim)
+        self.kv_a_layernorm = RMSNorm(config.kv_lora_rank, eps=1e-6)
+        self.kv_b_proj = Linear(config.kv_lora_rank, H * (config.qk_nope_head_dim + config.v_head_dim))
+        self.o_proj = Linear(H * config.v_head_dim, D)
 
     def _queries(self, x: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor]:
         """[B, S, D] -> the parts without and with position, [B, H, S, nope] and [B, H, S, rope]."""
@@ -73,10 +79,8 @@ class LatentAttention(nn.Module):
         k_nope, v = kv.split((c.qk_nope_head_dim, c.v_head_dim), dim=-1)
         q = torch.cat((q_nope, q_rope), dim=-1)
         k = torch.cat((k_nope, k_rope[:, None].expand(-1, c.num_attention_heads, -1, -1)), dim=-1)
-        # Fused kernels want one width for all three: zeros behind the values cost little and are cut off again.
-        v = F.pad(v, (0, max(0, c.qk_head_dim - c.v_head_dim)))
-        out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None, scale=self.scale)
-        return self.o_proj(out[..., : c.v_head_dim].transpose(1, 2).flatten(2))
+        out = attend(q, k, v, mask, self.scale)
+        return self.o_proj(out.transpose(1, 2).flatten(2))
 
     def decode(self, x: Tensor, cos: Tensor, sin: Tensor, cached: Tensor, start: int) -> Tensor:
         """Absorbed attention of the tokens [B, S, D] at positions start, start + 1, ... to the latents `cached`.
@@ -97,3 +101,86 @@ class LatentAttention(nn.Module):
         mixed = (weights.flatten(1, 2) @ cached[..., : c.kv_lora_rank]).unflatten(1, (-1, S))  # [B, H, S, kv_lora_rank]
         out = mixed @ up_v.transpose(1, 2)  # [B, H, S, v]
         return self.o_proj(out.transpose(1, 2).reshape(B, S, -1))
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, scale: float) -> Tensor:
+    """softmax(scale q k^T) v, causal, or by `mask` (bool [B, 1, S, S], true where allowed).
+
+    `q`, `k` [B, H, S, qk width], `v` [B, H, S, v width] -> [B, H, S, v width].
+    """
+    if q.device.type == "cpu":
+        return _blocked(q, k, v, mask, scale)
+    # Fused kernels want one width for all three: zeros behind the values cost little and are cut off again.
+    width = v.shape[-1]
+    v = F.pad(v, (0, max(0, q.shape[-1] - width)))
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None, scale=scale)[..., :width]
+
+
+# On a CPU, PyTorch's fused attention runs its backward pass at a tenth of the matmul peak. Blocks of whole query rows,
+# each a few batched products and one softmax, run near it, never hold more than a block of scores, and skip the future.
+
+
+def _weights(q: Tensor, k: Tensor, mask: Tensor | None, scale: float, start: int) -> Tensor:
+    """Attention weights of the queries `q` [B * H, rows, width] from `start` on to the keys [B * H, end, width]."""
+    scores = torch.baddbmm(q.new_empty(()), q, k.mT, beta=0, alpha=scale)
+    # Adding minus infinity takes a quarter of the time of filling it in.
+    if mask is None:
+        scores[:, :, start:] += q.new_full((q.shape[1], q.shape[1]), float("-inf")).triu(1)
+    else:
+        forbidden = ~mask[:, :, start : start + q.shape[1], : k.shape[1]]
+        bias = q.new_zeros(forbidden.shape).masked_fill_(forbidden, float("-inf"))
+        scores.view(len(mask), -1, *scores.shape[1:]).add_(bias)
+    return scores.softmax(-1)
+
+
+@torch.library.custom_op("candor::attend", mutates_args=())
+def _blocked(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, scale: float) -> Tensor:
+    out = q.new_empty(*q.shape[:-1], v.shape[-1])
+    q, k, v, into = (x.reshape(-1, *x.shape[2:]) for x in (q, k, v, out))
+    for start in range(0, q.shape[1], _BLOCK):
+        end = min(start + _BLOCK, q.shape[1])
+        into[:, start:end] = _weights(q[:, start:end], k[:, :end], mask, scale, start) @ v[:, :end]
+    return out
+
+
+@torch.library.custom_op("candor::attend_backward", mutates_args=())
+def _blocked_backward(
+    grad: Tensor, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, scale: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    heads = q.shape[:2]
+    wide = torch.promote_types(q.dtype, torch.float32)
+    grad, q, k, v = (x.reshape(-1, *x.shape[2:]) for x in (grad, q, k, v))
+    grad_q, grad_k, grad_v = torch.empty_like(q), torch.zeros_like(k, dtype=wide), torch.zeros_like(v, dtype=wide)
+    for start in range(0, q.shape[1], _BLOCK):
+        end = min(start + _BLOCK, q.shape[1])
+        queries, keys, grads = q[:, start:end], k[:, :end], grad[:, start:end]
+        weights = _weights(queries, keys, mask, scale, start)
+        grad_v[:, :end] += weights.mT @ grads
+        grad_scores = torch.ops.aten._softmax_backward_data(grads @ v[:, :end].mT, weights, -1, weights.dtype)
+        grad_q[:, start:end] = torch.baddbmm(q.new_empty(()), grad_scores, keys, beta=0, alpha=scale)
+        grad_k[:, :end] += torch.baddbmm(q.new_empty(()), grad_scores.mT, queries, beta=0, alpha=scale)
+    return tuple(x.to(q.dtype).unflatten(0, heads) for x in (grad_q, grad_k, grad_v))
+
+
+@_blocked.register_fake
+def _(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, scale: float) -> Tensor:
+    return q.new_empty(*q.shape[:-1], v.shape[-1])
+
+
+@_blocked_backward.register_fake
+def _(
+    grad: Tensor, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, scale: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    return q.new_empty(q.shape), k.new_empty(k.shape), v.new_empty(v.shape)
+
+
+def _save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    *tensors, ctx.scale = inputs
+    ctx.save_for_backward(*tensors)
+
+
+def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
+    return *_blocked_backward(grad, *ctx.saved_tensors, ctx.scale), None, None
+
+
+_blocked.register_autograd(_backward, setup_context=_save)

@@ -21,28 +21,31 @@ class _LinearCrossEntropy(torch.autograd.Function):
         loss, right = hidden.new_zeros((), dtype=wide), targets.new_zeros(())
         needs_hidden, needs_weight, _ = ctx.needs_input_grad
         grad_hidden = torch.empty_like(hidden) if needs_hidden else None
-        grad_weight = torch.zeros_like(weight) if needs_weight else None
-        step = max(1, _CHUNK_LOGITS // weight.shape[0])
+        grad_weight = torch.zeros_like(weight, dtype=wide) if needs_weight else None
+        matrix = weight.to(hidden.dtype)
+        step = max(1, _CHUNK_LOGITS // len(weight))
         for start in range(0, len(targets), step):
             rows, wanted = hidden[start : start + step], targets[start : start + step]
             valid = wanted != IGNORE
             index = wanted.clamp(min=0)[:, None]
-            logits = (rows @ weight.T).to(wide)
-            top = logits.amax(-1, keepdim=True)
-            of_target = logits.gather(-1, index)
+            logits = (rows @ matrix.T).to(wide)
+            top, of_target = logits.amax(-1, keepdim=True), logits.gather(-1, index)
             right += ((of_target >= top).squeeze(-1) & valid).sum()
-            exps = logits.sub_(top).exp_()
-            total = exps.sum(-1, keepdim=True)
-            loss += ((total.log() + top - of_target).squeeze(-1) * valid).sum()
+            shares = torch.softmax(logits, -1)
+            del logits
+            # The largest share is one over the sum of exponentials: no further pass to find that sum.
+            loss += ((top - of_target - shares.amax(-1, keepdim=True).log()).squeeze(-1) * valid).sum()
             if grad_hidden is not None or grad_weight is not None:
-                grad = exps.div_(total)
-                grad.scatter_add_(-1, index, torch.full_like(of_target, -1.0)).mul_(valid[:, None])
+                grad = shares.scatter_add_(-1, index, torch.full_like(of_target, -1.0))
+                if not valid.all():
+                    grad *= valid[:, None]
                 grad = grad.to(rows.dtype)
                 if grad_hidden is not None:
-                    torch.mm(grad, weight, out=grad_hidden[start : start + step])
+                    torch.mm(grad, matrix, out=grad_hidden[start : start + step])
                 if grad_weight is not None:
-                    grad_weight.addmm_(grad.T, rows)
+                    grad_weight += grad.T @ rows
         ctx.save_for_backward(grad_hidden, grad_weight)
+        ctx.dtype = weight.dtype
         ctx.mark_non_differentiable(right)
         return loss, right
 
@@ -52,7 +55,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         scale = grads[0]
         return (
             None if grad_hidden is None else grad_hidden * scale.to(grad_hidden.dtype),
-            None if grad_weight is None else grad_weight * scale.to(grad_weight.dtype),
+            None if grad_weight is None else (grad_weight * scale).to(ctx.dtype),
             None,
         )
 

@@ -1,44 +1,31 @@
 """DeepSeekMoE: a sigmoid gate with a selection bias, groups, shared experts, no dropped tokens (V3 section 2.1.2)."""
 
-from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from candor.model.config import ModelConfig
+from candor.model.layers import FeedForward
 
 
-@dataclass(frozen=True)
-class Routing:
-    """What the routers of one forward pass did, layer by layer (MTP layers last).
+class Routing(NamedTuple):
+    """What the routers did: one layer, or several stacked (MTP layers last).
 
     >>> Routing(load=tensor([[12, 4]]), balance=tensor(1.1))
     """
 
     load: Tensor
-    """Tokens sent to each expert, [layers, experts] int64, summed over the batch."""
+    """Tokens sent to each expert, [experts] or [layers, experts] int64, summed over the batch."""
     balance: Tensor
     """Sequence-wise balance loss without its weight alpha, summed over sequences and layers; carries gradient."""
 
     @classmethod
     def stack(cls, parts: "list[Routing]") -> "Routing":
         """One record of several layers."""
-        return cls(torch.cat([part.load for part in parts]), torch.stack([part.balance for part in parts]).sum())
-
-
-class FeedForward(nn.Module):
-    """SwiGLU: down(silu(gate x) * up x)."""
-
-    def __init__(self, hidden_size: int, intermediate_size: int):
-        super().__init__()
-        self.gate_proj = nn.Linear(hidden_size, intermediate_size, bias=False)
-        self.up_proj = nn.Linear(hidden_size, intermediate_size, bias=False)
-        self.down_proj = nn.Linear(intermediate_size, hidden_size, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[..., D] -> [..., D]."""
-        return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
+        return cls(torch.stack([part.load for part in parts]), torch.stack([part.balance for part in parts]).sum())
 
 
 class Router(nn.Module):
@@ -77,11 +64,13 @@ class Router(nn.Module):
     def statistics(self, scores: Tensor, chosen: Tensor, sequences: int) -> Routing:
         """Load and balance loss (V3 eq. 17 to 20) of one layer; the N tokens are `sequences` equal runs."""
         E, K = self.config.n_routed_experts, self.config.num_experts_per_tok
-        sent = F.one_hot(chosen.view(sequences, -1), E).sum(1)  # tokens of each sequence to each expert [sequences, E]
+        sent = chosen.new_zeros(sequences, E)  # tokens of each sequence to each expert
+        places = chosen.view(sequences, -1)
+        sent.scatter_add_(1, places, torch.ones_like(places))
         tokens = chosen.shape[0] // sequences
         fraction = sent.to(scores.dtype) * (E / (K * tokens))
         probability = (scores / scores.sum(-1, keepdim=True)).view(sequences, tokens, E).mean(1)
-        return Routing(sent.sum(0)[None], (fraction * probability).sum())
+        return Routing(sent.sum(0), (fraction * probability).sum())
 
 
 class Experts(nn.Module):
@@ -93,21 +82,130 @@ class Experts(nn.Module):
         self.gate_up = nn.Parameter(torch.empty(E, 2 * intermediate, D))
         self.down = nn.Parameter(torch.empty(E, D, intermediate))
 
-    def forward(self, x: Tensor, counts: Tensor) -> Tensor:
-        """Rows [N, D] sorted by expert, `counts` [E] of them for each, through their experts -> [N, D]."""
-        hidden = grouped_linear(x, self.gate_up, counts)
+    def forward(self, x: Tensor, weights: Tensor, ends: Tensor) -> Tensor:
+        """Rows [M, D] grouped by expert, times their `weights` [M, 1] -> [M, D]; `ends` [E] as in `grouped_linear`."""
+        hidden = grouped_linear(x, self.gate_up.to(x.dtype), ends)
         gate, up = hidden.chunk(2, dim=-1)
-        return grouped_linear(F.silu(gate) * up, self.down, counts)
+        # The weight may stand before the last map as well as behind it, and here the rows are narrower.
+        return grouped_linear(F.silu(gate) * up * weights.to(x.dtype), self.down.to(x.dtype), ends)
 
 
-def grouped_linear(x: Tensor, weight: Tensor, counts: Tensor) -> Tensor:
-    """Rows of `x` [N, in], grouped, each group through its own matrix of `weight` [E, out, in] -> [N, out]."""
+def grouped_linear(x: Tensor, weight: Tensor, ends: Tensor) -> Tensor:
+    """Rows of `x` [M, in], grouped, each group through its own matrix of `weight` [E, out, in] -> [M, out].
+
+    `ends` [E] int32: the row behind each group's last. Rows behind the last group have no meaning in the result.
+    """
     if x.is_cuda and x.dtype == torch.bfloat16:
-        ends = counts.cumsum(0).to(torch.int32)
         return F.grouped_mm(x, weight.transpose(-2, -1), offs=ends)
-    # unbind, not indexing: its backward stacks the gradients once instead of filling the whole stack per expert.
-    groups = zip(x.split(counts.tolist()), weight.unbind(), strict=True)
-    return torch.cat([F.linear(rows, matrix) for rows, matrix in groups])
+    return _grouped(x, weight, ends)
+
+
+# One product after the other into its place in the result: neither the pieces nor their gradients are ever put together
+# from parts, and a compiler sees one call, whatever the groups are.
+
+
+def _groups(ends: Tensor) -> list[slice]:
+    bounds = [0, *ends.tolist()]
+    return [slice(start, end) for start, end in pairwise(bounds)]
+
+
+@torch.library.custom_op("candor::grouped_linear", mutates_args=())
+def _grouped(x: Tensor, weight: Tensor, ends: Tensor) -> Tensor:
+    out = x.new_empty(len(x), weight.shape[1])
+    for rows, matrix in zip(groups := _groups(ends), weight, strict=True):
+        torch.mm(x[rows], matrix.T, out=out[rows])
+    out[groups[-1].stop :] = 0
+    return out
+
+
+@torch.library.custom_op("candor::grouped_linear_backward", mutates_args=())
+def _grouped_backward(grad: Tensor, x: Tensor, weight: Tensor, ends: Tensor) -> tuple[Tensor, Tensor]:
+    grad = grad.contiguous()
+    grad_x, grad_weight = torch.empty_like(x), torch.empty_like(weight)
+    for rows, matrix, into in zip(groups := _groups(ends), weight, grad_weight, strict=True):
+        torch.mm(grad[rows], matrix, out=grad_x[rows])
+        torch.mm(grad[rows].T, x[rows], out=into)
+    grad_x[groups[-1].stop :] = 0
+    return grad_x, grad_weight
+
+
+@_grouped.register_fake
+def _(x: Tensor, weight: Tensor, ends: Tensor) -> Tensor:
+    return x.new_empty(len(x), weight.shape[1])
+
+
+@_grouped_backward.register_fake
+def _(grad: Tensor, x: Tensor, weight: Tensor, ends: Tensor) -> tuple[Tensor, Tensor]:
+    return torch.empty_like(x), torch.empty_like(weight)
+
+
+def _save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    ctx.save_for_backward(*inputs)
+
+
+def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
+    return *_grouped_backward(grad, *ctx.saved_tensors), None
+
+
+_grouped.register_autograd(_backward, setup_context=_save)
+
+
+class Places(NamedTuple):
+    """Where the rows of N tokens stand, K experts each, when they are grouped by expert; see `group`."""
+
+    of_token: Tensor
+    """[N, K] int64: the rows of each token, in the order of its experts."""
+    tokens: Tensor
+    """[M] int64: the token of each row; 0 for the rows that only fill a group up."""
+    ends: Tensor
+    """[E] int32: the row behind each expert's last."""
+
+
+def group(chosen: Tensor, load: Tensor) -> Places:
+    """Places for the experts `chosen` [N, K], of which expert e gets `load[e]`.
+
+    Large groups are filled up to multiples of up to 64 rows: matrix libraries prepare a product anew for each size they
+    have not seen, which takes longer than the product, and every step has other loads.
+    """
+    pairs, E = chosen.numel(), len(load)
+    align = min(64, 1 << max(0, (pairs // (16 * E)).bit_length() - 1))
+    filled = (load + (align - 1)) // align * align
+    ends, expert = filled.cumsum(0), chosen.flatten()
+    order = expert.argsort(stable=True)
+    shift = (ends - filled) - (load.cumsum(0) - load)  # by how far filling up has moved each group
+    rows = torch.empty_like(order).scatter_(0, order, torch.arange(pairs, device=order.device)) + shift[expert]
+    tokens = order.new_zeros(pairs + E * (align - 1)).scatter_(
+        0, rows, torch.arange(pairs, device=order.device) // chosen.shape[1]
+    )
+    return Places(rows.view_as(chosen), tokens, ends.to(torch.int32))
+
+
+class _Dispatch(torch.autograd.Function):
+    """Copy each token's row to the places of its K experts; the gradient gathers, so that no two threads add to one."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, of_token: Tensor, tokens: Tensor) -> Tensor:
+        ctx.save_for_backward(of_token, tokens)
+        return x.index_select(0, tokens)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+        of_token, _ = ctx.saved_tensors
+        return grads[0].index_select(0, of_token.flatten()).view(*of_token.shape, -1).sum(1), None, None
+
+
+class _Combine(torch.autograd.Function):
+    """The adjoint: each token's sum over the rows at the places of its experts."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, of_token: Tensor, tokens: Tensor) -> Tensor:
+        ctx.save_for_backward(tokens)
+        return rows.index_select(0, of_token.flatten()).view(*of_token.shape, -1).sum(1)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+        (tokens,) = ctx.saved_tensors
+        return grads[0].index_select(0, tokens), None, None
 
 
 class MoE(nn.Module):
@@ -120,15 +218,14 @@ class MoE(nn.Module):
         shared = config.moe_intermediate_size * config.n_shared_experts
         self.shared_experts = FeedForward(config.hidden_size, shared) if shared else None
 
-    def forward(self, x: Tensor, routing: list[Routing] | None = None) -> Tensor:
-        """[B, S, D] -> [B, S, D]; appends what the router did to `routing` where one is given."""
+    def forward(self, x: Tensor) -> tuple[Tensor, Routing]:
+        """[B, S, D] -> [B, S, D], and what the router did."""
         flat = x.flatten(0, -2)
         scores, chosen, weights = self.gate(flat)
-        K = chosen.shape[-1]
-        if routing is not None:
-            routing.append(self.gate.statistics(scores, chosen, sequences=x.shape[0]))
-        counts = torch.bincount(chosen.flatten(), minlength=scores.shape[-1])
-        order = chosen.flatten().argsort(stable=True)
-        rows = self.experts(flat[order // K], counts) * weights.flatten()[order, None].to(x.dtype)
-        out = torch.zeros_like(flat).index_add_(0, order // K, rows).view_as(x)
-        return out if self.shared_experts is None else out + self.shared_experts(x)
+        routing = self.gate.statistics(scores, chosen, sequences=x.shape[0])
+        of_token, tokens, ends = group(chosen, routing.load)
+        # Rows that fill up have weight zero, and so has all that comes of them, gradients included.
+        row_weights = weights.new_zeros(len(tokens), 1).scatter(0, of_token.view(-1, 1), weights.view(-1, 1))
+        rows = self.experts(_Dispatch.apply(flat, of_token, tokens), row_weights, ends)
+        out = _Combine.apply(rows, of_token, tokens).view_as(x)
+        return (out if self.shared_experts is None else out + self.shared_experts(x)), routing

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from candor.errors import ModelError
 from candor.model.attention import LatentAttention, LatentCache
 from candor.model.config import ModelConfig
-from candor.model.moe import FeedForward, MoE, Router, Routing
+from candor.model.layers import FeedForward, Linear, RMSNorm
+from candor.model.moe import MoE, Router, Routing
 from candor.model.rope import rotations
 
 
@@ -17,9 +18,9 @@ class DecoderLayer(nn.Module):
 
     def __init__(self, config: ModelConfig, *, dense: bool):
         super().__init__()
-        self.input_layernorm = nn.RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
+        self.input_layernorm = RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
         self.self_attn = LatentAttention(config)
-        self.post_attention_layernorm = nn.RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
+        self.post_attention_layernorm = RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
         self.mlp = FeedForward(config.hidden_size, config.intermediate_size) if dense else MoE(config)
 
     def forward(
@@ -30,9 +31,8 @@ class DecoderLayer(nn.Module):
         mask: Tensor | None = None,
         cached: Tensor | None = None,
         start: int = 0,
-        routing: list[Routing] | None = None,
-    ) -> Tensor:
-        """[B, S, D] -> [B, S, D]; arguments as in `LatentAttention` (absorbed when `start` > 0) and `MoE`."""
+    ) -> tuple[Tensor, Routing | None]:
+        """[B, S, D] -> [B, S, D]; arguments as in `LatentAttention`, absorbed when `start` > 0."""
         normed = self.input_layernorm(x)
         if start:
             assert cached is not None
@@ -40,7 +40,8 @@ class DecoderLayer(nn.Module):
         else:
             x = x + self.self_attn(normed, cos, sin, mask, cached)
         normed = self.post_attention_layernorm(x)
-        return x + (self.mlp(normed, routing) if isinstance(self.mlp, MoE) else self.mlp(normed))
+        out, routing = self.mlp(normed) if isinstance(self.mlp, MoE) else (self.mlp(normed), None)
+        return x + out, routing
 
 
 class NextTokenModule(nn.Module):
@@ -52,24 +53,19 @@ class NextTokenModule(nn.Module):
 
     def __init__(self, config: ModelConfig):
         super().__init__()
-        self.enorm = nn.RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
-        self.hnorm = nn.RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
-        self.eh_proj = nn.Linear(2 * config.hidden_size, config.hidden_size, bias=False)
+        self.enorm = RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
+        self.hnorm = RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
+        self.eh_proj = Linear(2 * config.hidden_size, config.hidden_size)
         self.layer = DecoderLayer(config, dense=False)
-        self.norm = nn.RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
+        self.norm = RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
 
     def forward(
-        self,
-        embedded: Tensor,
-        hidden: Tensor,
-        cos: Tensor,
-        sin: Tensor,
-        mask: Tensor | None,
-        routing: list[Routing] | None,
-    ) -> Tensor:
+        self, embedded: Tensor, hidden: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None
+    ) -> tuple[Tensor, Routing | None]:
         """Embeddings of the next tokens and the hidden states before, both [B, S, D] -> normed hidden states."""
         joined = self.eh_proj(torch.cat((self.enorm(embedded), self.hnorm(hidden)), dim=-1))
-        return self.norm(self.layer(joined, cos, sin, mask, routing=routing))
+        out, routing = self.layer(joined, cos, sin, mask)
+        return self.norm(out), routing
 
 
 @dataclass(frozen=True)
@@ -90,13 +86,15 @@ class Transformer(nn.Module):
     def __init__(self, config: ModelConfig):
         super().__init__()
         self.config = config
+        self.compute_dtype: torch.dtype | None = None
+        """Type of the activations in training; None takes that of the weights."""
         self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
         self.layers = nn.ModuleList(
             DecoderLayer(config, dense=index < config.first_k_dense_replace)
             for index in range(config.num_hidden_layers)
         )
-        self.norm = nn.RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
-        self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+        self.norm = RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
+        self.lm_head = Linear(config.hidden_size, config.vocab_size)
         self.mtp = nn.ModuleList(NextTokenModule(config) for _ in range(config.num_nextn_predict_layers))
 
     @torch.no_grad()
@@ -114,31 +112,34 @@ class Transformer(nn.Module):
         """The routers in the order of `Routing`'s rows."""
         return [module for module in self.modules() if isinstance(module, Router)]
 
-    def hidden(
-        self,
-        input_ids: Tensor,
-        *,
-        mask: Tensor | None = None,
-        cache: LatentCache | None = None,
-        routing: list[Routing] | None = None,
-    ) -> Tensor:
+    def hidden(self, input_ids: Tensor, *, cache: LatentCache | None = None) -> Tensor:
         """Token ids [B, S] int64 -> states after the final norm [B, S, D].
 
         With `cache` the tokens stand behind those already in it, and it grows by S.
         """
+        return self._main(input_ids, None, cache)[0]
+
+    def _main(self, input_ids: Tensor, mask: Tensor | None, cache: LatentCache | None) -> tuple[Tensor, list[Routing]]:
+        """`hidden`, and what the routers did, layer by layer."""
         start, S = (cache.length if cache else 0), input_ids.shape[1]
         if cache and start + S > cache.latents.shape[2]:
             raise ModelError(
                 f"{start + S} tokens do not fit the cache of {cache.latents.shape[2]}; ask for fewer tokens"
             )
-        x = self.embed_tokens(input_ids)
+        x = self._embed(input_ids)
         cos, sin = rotations(self.config, torch.arange(start, start + S, device=input_ids.device))
+        routings: list[Routing] = []
         for index, layer in enumerate(self.layers):
             cached = cache.latents[index, :, : start + S] if cache else None
-            x = layer(x, cos, sin, mask, cached, start, routing)
+            x, routing = layer(x, cos, sin, mask, cached, start)
+            routings += [routing] if routing else []
         if cache:
             cache.length += S
-        return self.norm(x)
+        return self.norm(x), routings
+
+    def _embed(self, input_ids: Tensor) -> Tensor:
+        x = self.embed_tokens(input_ids)
+        return x.to(self.compute_dtype) if self.compute_dtype else x
 
     def forward(self, input_ids: Tensor, *, cache: LatentCache | None = None) -> Tensor:
         """Token ids [B, S] int64 -> logits [B, S, vocab]."""
@@ -155,14 +156,14 @@ class Transformer(nn.Module):
         if segments is not None:
             inside = segments[:, :S, None] == segments[:, None, :S]
             mask = (inside & torch.ones(S, S, dtype=torch.bool, device=tokens.device).tril())[:, None]
-        routing: list[Routing] = []
-        hidden = self.hidden(tokens[:, :S], mask=mask, routing=routing)
+        hidden, routings = self._main(tokens[:, :S], mask, None)
         cos, sin = rotations(self.config, torch.arange(S, device=tokens.device))
         mtp_hidden, state = [], hidden
         for depth, module in enumerate(self.mtp, start=1):
-            state = module(self.embed_tokens(tokens[:, depth : depth + S]), state, cos, sin, mask, routing)
+            state, routing = module(self._embed(tokens[:, depth : depth + S]), state, cos, sin, mask)
             mtp_hidden.append(state)
-        return TrainForward(hidden, tuple(mtp_hidden), Routing.stack(routing) if routing else None)
+            routings += [routing] if routing else []
+        return TrainForward(hidden, tuple(mtp_hidden), Routing.stack(routings) if routings else None)
 
     @torch.no_grad()
     def update_biases(self, load: Tensor, speed: float) -> None:

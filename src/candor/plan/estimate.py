@@ -75,10 +75,10 @@ def activation_values_per_token(c: ModelConfig) -> int:
         4 * c.hidden_size
         + 2 * (c.q_lora_rank or 0)
         + 2 * c.latent_dim
-        + c.num_attention_heads * (3 * c.qk_head_dim + 2 * c.qk_head_dim + 2 * c.v_head_dim)
+        + c.num_attention_heads * (3 * c.qk_head_dim + c.qk_nope_head_dim + 3 * c.v_head_dim)
     )
     dense = 4 * c.intermediate_size + 2 * c.hidden_size
-    passed = c.num_experts_per_tok + c.n_shared_experts
-    moe = passed * (5 * c.moe_intermediate_size + 2 * c.hidden_size) + c.hidden_size + 4 * c.n_routed_experts
+    routed = c.num_experts_per_tok * (5 * c.moe_intermediate_size + c.hidden_size)
+    moe = routed + 4 * c.n_shared_experts * c.moe_intermediate_size + c.hidden_size + 4 * c.n_routed_experts
     layers = c.num_hidden_layers + c.num_nextn_predict_layers
     return layers * attention + c.first_k_dense_replace * dense + c.num_moe_layers * moe + 8 * c.hidden_size

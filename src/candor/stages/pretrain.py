@@ -12,6 +12,8 @@ from candor.data import Batch, TokenIndex, TokenLoader
 from candor.errors import ConfigError
 from candor.model import ModelConfig, Transformer
 from candor.model.heads import cross_entropy
+from candor.parallel import compile_layers, recompute
+from candor.plan.device import Precision, compute_dtype, keep_freed_memory
 from candor.records import Progress, Provenance
 from candor.train.checkpoint import Checkpointer
 from candor.train.loop import LoopConfig, StepPlan, fit
@@ -30,6 +32,8 @@ class PretrainConfig:
     """Tokens in a window."""
     micro_batch: int = 16
     """Sequences that go through the model at once; changes memory, not the result."""
+    precision: Precision = "auto"
+    """Type of the activations; weights and sums stay float32. auto: bfloat16 where the processor multiplies it fast."""
     optim: OptimConfig = field(default_factory=OptimConfig)
     """Optimizer."""
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
@@ -139,12 +143,20 @@ def pretrain(
     model = Transformer(model_config)
     model.init_weights(model_config.initializer_range, torch.Generator().manual_seed(seed))
     model.to(device)
+    dtype = compute_dtype(config.precision, device)
+    if dtype != torch.float32:
+        model.compute_dtype = dtype
+    keep_freed_memory()
+    recompute(model, loop.recompute)
+    if loop.compile:
+        say("compiling the layers at the first step: about a minute the first time, seconds once it is cached ...")
+        compile_layers(model)
     optimizer = build_optimizer(model, config.optim)
     identity = {
         "tokenizer": index.tokenizer,
         "data": Provenance.read(tokens).digest,
         "model": to_dict(model_config),
-        "pretrain": config.deciding(),
+        "pretrain": config.deciding() | {"precision": str(dtype).removeprefix("torch.")},
         "seed": seed,
     }
     checkpointer = Checkpointer(folder, identity, loop.keep_checkpoints)

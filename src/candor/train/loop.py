@@ -22,7 +22,7 @@ METRICS = "metrics.jsonl"
 
 @dataclass(frozen=True)
 class LoopConfig:
-    """What every training stage does around its steps; none of it changes the result."""
+    """What every training stage does around its steps; none of it changes the result but by rounding."""
 
     checkpoint_every: int = 100
     """Steps between checkpoints."""
@@ -32,6 +32,10 @@ class LoopConfig:
     """auto: the newest good checkpoint; never: start over; or the path of a checkpoint."""
     tensorboard: bool = False
     """Also write TensorBoard events."""
+    compile: bool = False
+    """Compile the layers: a tenth to a third faster, after a minute at the first start (see docs/training.md)."""
+    recompute: tuple[str, ...] = ()
+    """Parts whose activations are made again instead of kept, to save memory: layer, mlp, self_attn, ..."""
 
     def __post_init__(self) -> None:
         for name in ("checkpoint_every", "keep_checkpoints"):

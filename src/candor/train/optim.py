@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor
+from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.optim.adamw import adamw
 
 from candor.errors import ConfigError
@@ -132,7 +133,7 @@ class MuonAdamW(torch.optim.Optimizer):
         )
 
     def _muon(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
-        by_shape: dict[torch.Size, list[tuple[Tensor, Tensor]]] = defaultdict(list)
+        by_shape: dict[torch.Size, list[tuple[Tensor, Tensor]]] = defaultdict(list)  # parameter, its matrices
         for parameter in parameters:
             state = self.state[parameter]
             if not state:
@@ -141,18 +142,23 @@ class MuonAdamW(torch.optim.Optimizer):
             assert gradient is not None
             momentum.lerp_(gradient, 1 - group["momentum"])
             update = gradient.lerp(momentum, group["momentum"])
-            matrices = _matrices(parameter, group["parts"])
-            by_shape[matrices.shape[-2:]].append((matrices, _matrices(update, group["parts"])))
+            matrices = _matrices(update, group["parts"])
+            by_shape[matrices.shape[-2:]].append((parameter, matrices))
         rate = float(group["lr"])
         for (rows, columns), pairs in by_shape.items():
             stack = orthogonalise(torch.cat([direction for _, direction in pairs]))
             scale = rate * 0.2 * max(rows, columns) ** 0.5  # an orthogonal matrix has RMS 1 / sqrt(max(rows, columns))
-            for (matrix, _), part in zip(pairs, stack.split([len(matrix) for matrix, _ in pairs]), strict=True):
-                matrix.mul_(1 - rate * group["weight_decay"]).add_(part, alpha=-scale)
+            parts = stack.split([len(matrices) for _, matrices in pairs])
+            for (parameter, _), part in zip(pairs, parts, strict=True):
+                whole = part.reshape(parameter.shape)
+                if isinstance(parameter, DTensor):  # every rank has the whole direction and takes its own share of it
+                    whole = distribute_tensor(whole, parameter.device_mesh, parameter.placements, src_data_rank=None)
+                parameter.mul_(1 - rate * group["weight_decay"]).add_(whole, alpha=-scale)
 
 
 def _matrices(tensor: Tensor, parts: int) -> Tensor:
-    """View [n, rows, columns] of the matrices in [rows, columns] or [experts, parts * rows, columns]."""
+    """[n, rows, columns]: the whole matrices in [rows, columns] or [experts, parts * rows, columns]."""
+    tensor = tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
     return tensor.view(-1, tensor.shape[-2] // parts, tensor.shape[-1])
 
 

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
+import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.tensor import DTensor
 from torch.nn.utils import clip_grad_norm_
 
 from candor.errors import TrainingError
@@ -39,23 +41,29 @@ def train_step(
     *,
     clip_norm: float,
     bias_speed: float = 0.0,
+    ranks: dist.ProcessGroup | None = None,
 ) -> dict[str, float]:
     """Accumulate the gradient of the mean loss over `tokens`, clip it, step, and rebalance the experts.
 
-    `tokens` is the number of predicted tokens in all micro-batches together, so that how they are cut changes nothing.
-    Returns the means of the objective's sums and the figures of gradient and routers. A loss or gradient that is not
-    finite raises TrainingError before the optimizer has seen it.
+    `tokens` is the number of predicted tokens in all micro-batches of all ranks together, so that how they are cut and
+    spread changes nothing. With `ranks`, each brings micro-batches of its own, and the model sums gradients over them
+    (`parallel.shard`). Returns the means of the objective's sums and the figures of gradient and routers, the same on
+    every rank. A loss or gradient that is not finite raises TrainingError before the optimizer has seen it.
     """
     sums: dict[str, Tensor] = {}
-    routings: list[Routing] = []
+    load: Tensor | None = None
     for batch in micro_batches:
         loss = objective(model, batch)
         (loss.total / tokens).backward()
         for name, value in loss.sums.items():
             sums[name] = sums.get(name, 0) + value.detach()
         if loss.routing is not None:
-            routings.append(loss.routing)
+            load = loss.routing.load if load is None else load + loss.routing.load
+    if ranks is not None:
+        for shared in (*sums.values(), *([] if load is None else [load])):
+            dist.all_reduce(shared, group=ranks)
     norm = clip_grad_norm_(model.parameters(), clip_norm)
+    norm = norm.full_tensor() if isinstance(norm, DTensor) else norm
     figures = {name: float(value) / tokens for name, value in sums.items()} | {"grad_norm": float(norm)}
     if bad := [f"{name}={value}" for name, value in figures.items() if not math.isfinite(value)]:
         optimizer.zero_grad(set_to_none=True)
@@ -65,8 +73,7 @@ def train_step(
         )
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
-    if routings:
-        load = torch.stack([routing.load for routing in routings]).sum(0)
+    if load is not None:
         model.update_biases(load, bias_speed)
         load = load.cpu().double()  # not every device has float64
         mean = load.mean(-1)

@@ -1,0 +1,5 @@
+"""What is done to a model from outside, before it trains: recomputation, compilation, sharding, in this order."""
+
+from candor.parallel.apply import compile_layers, recompute, shard
+
+__all__ = ["compile_layers", "recompute", "shard"]
