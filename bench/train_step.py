@@ -7,8 +7,8 @@
 
 The peer is `DeepseekV3ForCausalLM` with fused AdamW, run eagerly in float32 as its users run it, and at its best of
 eager and compiled, its expert implementations, float32 and bfloat16 autocast. Every side is a process of its own that
-keeps its warm model; the parent asks one after the other for a few steps, and the fastest of each counts. MTP is off, as the
-peer does not train it. Each side also trains 50 steps on the same learnable data in its precision and in float32.
+keeps its warm model; the parent asks one after the other for a few steps, and the fastest of each counts. MTP is off,
+as the peer does not train it. Every side trains on the same learnable data, so that losses after 50 steps compare.
 """
 
 import argparse

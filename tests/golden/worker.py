@@ -15,7 +15,6 @@ from torch import Tensor
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.tensor import DTensor
 
-from candor.data import Batch
 from candor.model import ModelConfig, Transformer
 from candor.model.heads import IGNORE, cross_entropy
 from candor.parallel import compile_layers, recompute, shard
