@@ -64,9 +64,9 @@ def trajectory(
     dtype: torch.dtype, optimizer: str, pieces: list[int], rank: int, ranks: int, compiled: bool, dropped: list[str]
 ) -> dict[str, Any]:
     model = build(dtype)
-    recompute(model, dropped)
     if compiled:
         compile_layers(model)
+    recompute(model, dropped)
     if ranks > 1:
         shard(model, init_device_mesh("cpu", (ranks,)))
     optim = build_optimizer(model, RATES[optimizer])

@@ -1,4 +1,4 @@
-"""What is done to a model from outside, before it trains: recomputation, compilation, sharding, in this order."""
+"""What is done to a model from outside, before it trains: compilation, recomputation, sharding, in this order."""
 
 from candor.parallel.apply import compile_layers, recompute, shard
 

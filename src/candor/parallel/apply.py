@@ -1,4 +1,4 @@
-"""Recomputation, compilation and sharding of a model that knows of none of them. Apply them in this order."""
+"""Compilation, recomputation and sharding of a model that knows of none of them. Apply them in this order."""
 
 import os
 import shutil
@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard, register_fsdp_forward_method
 from torch.utils.checkpoint import checkpoint
@@ -26,8 +27,10 @@ def recompute(model: Transformer, names: Sequence[str]) -> None:
 
     A name is `layer` for whole decoder layers, or that of a part of one: `mlp`, `self_attn`, `input_layernorm`,
     `self_attn.kv_b_proj`, ... (V3 section 3.2.3 recomputes norms and up-projections). The result stays the same to
-    the last bit.
+    the last bit. In a compiled layer the named part runs uncompiled: PyTorch 2.13 gets the gradient of a recomputed
+    `mlp` wrong when it traces it.
     """
+    again = partial(partial, checkpoint, use_reentrant=False, preserve_rng_state=False)
     for name in names:
         found: list[Any] = []
         for layer in decoder_layers(model):
@@ -37,7 +40,10 @@ def recompute(model: Transformer, names: Sequence[str]) -> None:
             parts = {part: None for layer in decoder_layers(model) for part, _ in layer.named_modules() if part}
             raise ConfigError(f"train.recompute: there is no part {name!r}; there are: layer, {', '.join(parts)}")
         for module in found:
-            module.forward = partial(checkpoint, module.forward, use_reentrant=False, preserve_rng_state=False)
+            if name == "layer" and module._compiled_call_impl is not None:  # recompute by the compiled code
+                module._compiled_call_impl = again(module._compiled_call_impl)
+            else:
+                module.forward = torch.compiler.disable(again(module.forward))
 
 
 def compile_layers(model: Transformer) -> None:

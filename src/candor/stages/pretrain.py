@@ -147,10 +147,10 @@ def pretrain(
     if dtype != torch.float32:
         model.compute_dtype = dtype
     keep_freed_memory()
-    recompute(model, loop.recompute)
     if loop.compile:
         say("compiling the layers at the first step: about a minute the first time, seconds once it is cached ...")
         compile_layers(model)
+    recompute(model, loop.recompute)
     optimizer = build_optimizer(model, config.optim)
     identity = {
         "tokenizer": index.tokenizer,
