@@ -57,16 +57,22 @@ def run(
     candor run laptop --set pretrain.total_tokens=2e6 --set seed=1 --out runs/longer
     candor run v3_671b --dry-run
     """
-    from candor.cli.run import carry_out, show_plan
+    from dataclasses import replace
+
+    from candor.cli.run import carry_out, compare, show_plan
     from candor.config import override
     from candor.recipes import find_recipe
+    from candor.stages.controls import Controls
 
-    config = find_recipe(recipe)
+    found = find_recipe(recipe)
+    controls, config = (found, found.base) if isinstance(found, Controls) else (None, found)
     named = {"corpus.source": data, "corpus.fields": fields}
     config = override(config, *(f"{name}={value}" for name, value in named.items() if value is not None), *(sets or ()))
-    folder = out or Path("runs") / config.name
+    folder = out or Path("runs") / (controls.name if controls else config.name)
     if dry_run:
         show_plan(config)
+    elif controls:
+        compare(replace(controls, base=config), folder)
     else:
         carry_out(config, folder)
 

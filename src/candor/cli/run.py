@@ -11,6 +11,7 @@ from candor.errors import ConfigError
 from candor.plan.counts import count_parameters
 from candor.plan.estimate import estimate_training
 from candor.recipes import RECIPES
+from candor.stages.controls import Controls, run_controls
 from candor.stages.pipeline import RunConfig, run
 
 _RECIPE = '''"""A recipe of your own: `candor run {path} --dry-run` shows what it comes to."""
@@ -59,6 +60,16 @@ def carry_out(config: RunConfig, folder: Path) -> None:
     terminal.say(f'model   {folder / "model"}   try: candor generate {folder / "model"} "your text"')
     minutes, seconds = divmod(round(time.monotonic() - start), 60)
     terminal.say(f"done in {minutes}:{seconds:02}")
+
+
+def compare(controls: Controls, folder: Path) -> None:
+    """Run every variant with every seed and print the table."""
+    terminal = console.Terminal()
+    terminal.say(f"{controls.name}: into {folder}", "bold")
+    results = run_controls(controls, folder, terminal, run)
+    terminal.say("")
+    terminal.say(results.read_text(encoding="utf-8"))
+    terminal.say(f"table   {results}")
 
 
 def show_plan(config: RunConfig) -> None:

@@ -6,15 +6,22 @@ from collections.abc import Callable
 from pathlib import Path
 
 from candor.errors import ConfigError
-from candor.recipes.pretraining import laptop, one_gpu, smoke, v3_671b
+from candor.recipes.pretraining import laptop, laptop_controls, one_gpu, smoke, v3_671b
+from candor.stages.controls import Controls
 from candor.stages.pipeline import RunConfig
 
 RECIPES: dict[str, Callable[[], RunConfig]] = {recipe.__name__: recipe for recipe in (laptop, smoke, one_gpu, v3_671b)}
 """The recipes that ship, by name."""
 
 
-def find_recipe(name: str) -> RunConfig:
+CONTROLS: dict[str, Callable[[], Controls]] = {laptop_controls.__name__: laptop_controls}
+"""Recipes of many runs that are compared."""
+
+
+def find_recipe(name: str) -> RunConfig | Controls:
     """The configuration of a recipe by its name, or of the function `recipe()` in a Python file of your own."""
+    if name in CONTROLS:
+        return CONTROLS[name]()
     if name in RECIPES:
         return RECIPES[name]()
     if name.endswith(".py"):
@@ -24,9 +31,9 @@ def find_recipe(name: str) -> RunConfig:
             )
         found = runpy.run_path(name).get("recipe")
         config = found() if callable(found) else None
-        if not isinstance(config, RunConfig):
+        if not isinstance(config, RunConfig | Controls):
             raise ConfigError(f"{name} has no function recipe() that returns a RunConfig; see `candor init`")
         return config
-    near = difflib.get_close_matches(name, RECIPES, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(RECIPES)}, or a Python file"
+    near = difflib.get_close_matches(name, [*RECIPES, *CONTROLS], n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join([*RECIPES, *CONTROLS])}, or a Python file"
     raise ConfigError(f"there is no recipe {name!r}; {hint}")
