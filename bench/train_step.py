@@ -226,7 +226,7 @@ def main() -> None:
         for name, worker in workers.items():
             worker.close()
             speed = sequences * length / min(worker.seconds)
-            peak = peaks["bfloat16" if "bfloat16" in dict(OURS, **{name: name}).get(name, name) else "float32"]
+            peak = peaks["bfloat16" if "bfloat16" in OURS.get(name, name) else "float32"]
             worker.figures |= {"tokens_per_second": speed, "of_peak": speed * flops / peak}
             f = worker.figures
             last = sum(f["losses"][-5:]) / 5
