@@ -69,7 +69,16 @@ def main() -> None:
     }
     if arguments.json:
         versions = {"torch": torch.__version__, "python": sys.version.split()[0]}
-        print(json.dumps({"machine": {}, "versions": versions, "figures": speeds, "ratios": ratios}))
+        print(
+            json.dumps(
+                {
+                    "machine": {"threads": torch.get_num_threads()},
+                    "versions": versions,
+                    "figures": speeds,
+                    "ratios": ratios,
+                }
+            )
+        )
     else:
         for name, value in speeds.items():
             print(f"{name:24} {value:14,.0f} tokens/s")

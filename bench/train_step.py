@@ -54,7 +54,7 @@ def data(vocabulary: int, sequences: int, length: int, seed: int) -> Any:
 # Workers: `step(batch)` takes one step and returns the loss.
 
 
-def ours(size: str, how: str, mtp: bool) -> tuple[Any, int, Callable[[Any], float]]:
+def ours(size: str, how: str, mtp: bool) -> Callable[[Any], float]:
     import torch
 
     from candor.data import Batch
@@ -84,7 +84,7 @@ def ours(size: str, how: str, mtp: bool) -> tuple[Any, int, Callable[[Any], floa
         tokens = ids.shape[0] * (ids.shape[1] - 1 - mtp)
         return train_step(model, optimizer, [Batch(ids, None)], objective, tokens, clip_norm=1.0)["loss"]
 
-    return shape, 1 + mtp, step
+    return step
 
 
 def peer(size: str, how: str) -> Callable[[Any], float]:
@@ -119,12 +119,10 @@ def work(side: str, size: str, how: str, mtp: bool) -> None:
     import torch
 
     sequences, length = SHAPES[size].values()
-    vocabulary, ahead = json.loads(os.environ["CANDOR_BENCH_SHAPE"])["vocab_size"], 1
+    vocabulary = json.loads(os.environ["CANDOR_BENCH_SHAPE"])["vocab_size"]
     start = time.perf_counter()
-    if side == "ours":
-        _, ahead, step = ours(size, how, mtp)
-    else:
-        step = peer(size, how)
+    step = ours(size, how, mtp) if side == "ours" else peer(size, how)
+    ahead = 1 + mtp
     device = "cuda" if side == "ours" and torch.cuda.is_available() else "cpu"
     batches = [data(vocabulary, sequences, length + ahead, seed).to(device) for seed in range(50)]
     losses = [step(batches[0]), step(batches[1])]
@@ -219,7 +217,7 @@ def main() -> None:
         turns = arguments.rounds
         for turn in range(turns):
             for worker in workers.values():
-                worker.run(max(2, 48 // turns) if size != "micro" else 48 // turns if turn == 0 else 3)
+                worker.run(max(2, 48 // turns))
         say(
             f"\n{size}: {sequences} x {length} tokens a step\n{'':44} tokens/s  of peak  MiB peak  warm-up s  last loss"
         )

@@ -155,6 +155,23 @@ def test_the_difference_in_float32(reference: Trajectory, tmp_path: Path, capsys
     assert 0 < found["float64"] < 0.1 and max(found["accumulation"], found["two ranks"]) < 0.1
 
 
+def test_bfloat16_activations_keep_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within 1% of float32's loss at every step, and not by having been ignored; weights stay float32."""
+    single = here([4, 4], torch.float32)
+
+    def rounded(dtype: torch.dtype) -> Transformer:
+        model = build(dtype)
+        model.compute_dtype = torch.bfloat16
+        return model
+
+    monkeypatch.setattr(worker, "build", rounded)
+    half = here([4, 4], torch.float32)
+    assert {value.dtype for value in half["state"].values()} == {torch.float32}
+    assert apart(half, single) > 1e-4
+    for ours, theirs in zip(half["figures"], single["figures"], strict=True):
+        assert ours["loss"] == pytest.approx(theirs["loss"], rel=0.01)
+
+
 # A golden test that cannot fail says nothing: each of these mistakes must show.
 
 

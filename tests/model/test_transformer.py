@@ -9,6 +9,9 @@ from torch import Tensor
 
 from candor.errors import ConfigError
 from candor.model import LatentCache, ModelConfig, Routing, Transformer
+from candor.model.attention import attend
+from candor.model.layers import RMSNorm
+from candor.model.moe import group
 from tests.model.test_hub import TINY
 
 
@@ -101,10 +104,14 @@ def test_bias_update_lowers_the_overloaded_and_raises_the_others() -> None:
     assert second == [0, 0, 0, 0]
 
 
-def test_every_expert_matrix_gets_the_gradient_of_a_plain_loop() -> None:
-    """The sorted, grouped multiplication against summing expert by expert, gradients included."""
+@pytest.mark.parametrize("length", [9, 90, 500])
+def test_every_expert_matrix_gets_the_gradient_of_a_plain_loop(length: int) -> None:
+    """The grouped multiplication against summing expert by expert, gradients included; groups filled up to 1, 4, 16."""
     moe = build().layers[1].mlp
-    x = torch.randn(2, 9, 32, dtype=torch.float64, requires_grad=True)
+    x = torch.randn(2, length, 32, dtype=torch.float64, requires_grad=True)
+    load = torch.tensor([0, length, length, 2 * length])
+    ends = group(torch.arange(4).repeat_interleave(load).view(-1, 2), load).ends
+    assert {int(end) % {9: 1, 90: 4, 500: 16}[length] for end in ends} == {0} and ends[0] == 0
     moe(x)[0].square().sum().backward()
     got = [x.grad, *(p.grad.clone() for p in moe.parameters())]
     x.grad = None
@@ -152,3 +159,38 @@ def test_routing_stacks_in_the_order_of_the_routers() -> None:
     parts = [Routing(torch.tensor([1, 2]), torch.tensor(0.5)), Routing(torch.tensor([3, 4]), torch.tensor(0.25))]
     whole = Routing.stack(parts)
     assert (whole.load.tolist(), float(whole.balance)) == ([[1, 2], [3, 4]], 0.75)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("length", [1, 128, 129, 300])
+def test_attention_in_blocks_is_pytorchs(length: int, masked: bool) -> None:
+    """Output and gradients against torch's own attention, over one, two and three blocks of queries."""
+    generator = torch.Generator().manual_seed(length)
+    q, k, v, grad = (
+        torch.randn(2, 3, length, width, dtype=torch.float64, generator=generator) for width in (12, 12, 8, 8)
+    )
+    mask = None
+    if masked:
+        documents = torch.randint(0, 3, (2, length), generator=generator).sort(-1).values
+        mask = ((documents[:, :, None] == documents[:, None]) & torch.ones(length, length, dtype=torch.bool).tril())[
+            :, None
+        ]
+    inputs = [x.requires_grad_() for x in (q, k, v)]
+    ours = attend(*inputs, mask, 0.3)
+    theirs = torch.nn.functional.scaled_dot_product_attention(
+        q, k, v, attn_mask=mask, is_causal=mask is None, scale=0.3
+    )
+    torch.testing.assert_close(ours, theirs)
+    torch.testing.assert_close(torch.autograd.grad(ours, inputs, grad), torch.autograd.grad(theirs, inputs, grad))
+
+
+def test_norm_is_pytorchs() -> None:
+    """Forward and both gradients of the norm that is written by hand."""
+    ours, theirs = RMSNorm(24, eps=1e-5).double(), torch.nn.RMSNorm(24, eps=1e-5).double()
+    x, grad = torch.randn(2, 5, 24, dtype=torch.float64), torch.randn(2, 5, 24, dtype=torch.float64)
+    found = []
+    for norm in (ours, theirs):
+        torch.nn.init.normal_(norm.weight, generator=torch.Generator().manual_seed(1))
+        y = norm(leaf := x.clone().requires_grad_())
+        found.append((y, *torch.autograd.grad(y, (leaf, norm.weight), grad)))
+    torch.testing.assert_close(*found)

@@ -38,7 +38,9 @@ ModelFolder = Annotated[Path, typer.Argument(help="Model folder in Hugging Face 
 
 @app.command()
 def run(
-    recipe: Annotated[str, typer.Argument(help="laptop, smoke, one_gpu, v3_671b, or a Python file with recipe().")],
+    recipe: Annotated[
+        str, typer.Argument(help="laptop, laptop_controls, smoke, one_gpu, v3_671b, or a Python file with recipe().")
+    ],
     sets: Sets = None,
     data: Annotated[str | None, typer.Option(help="Your text: file, folder, JSONL, Parquet, hf:owner/name.")] = None,
     fields: Annotated[str | None, typer.Option(help="Fields of the rows to join, e.g. question,answer.")] = None,

@@ -148,7 +148,7 @@ def pretrain(
         model.compute_dtype = dtype
     keep_freed_memory()
     if loop.compile:
-        say("compiling the layers at the first step: about a minute the first time, seconds once it is cached ...")
+        say("compiling the layers at the first step: under a minute the first time, seconds once it is cached ...")
         compile_layers(model)
     recompute(model, loop.recompute)
     optimizer = build_optimizer(model, config.optim)
