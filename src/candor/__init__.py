@@ -4,10 +4,11 @@ from typing import Any
 
 from candor.records import __version__
 
-__all__ = ["Completion", "SamplingParams", "__version__", "load_model", "save_model"]
+__all__ = ["Completion", "Engine", "SamplingParams", "__version__", "load_model", "save_model"]
 
 _HOMES = {
     "Completion": "candor.infer",
+    "Engine": "candor.infer",
     "SamplingParams": "candor.infer",
     "load_model": "candor.model.hub",
     "save_model": "candor.model.hub",

@@ -5,6 +5,8 @@
     |- DataError        a source, a document or a corpus that cannot be read
     |- ModelError       a folder that is not a model, weights that do not fit
     |- CheckpointError  a checkpoint that is torn, corrupt or of another run
+    |- RequestError     a request to an engine that cannot be served; the others go on
+    |  `- Overloaded    the queue is full; the same request may work later
     |- TrainingError    a run that must not go on (a loss that is not finite)
     |- StorageError     the disk is full, read-only, or held by another process
     `- Interrupted      a signal asked to stop; what was done is saved
@@ -36,6 +38,14 @@ class ModelError(CandorError):
 
 class CheckpointError(CandorError):
     """A checkpoint that is damaged or belongs to another run; names the folder and the file."""
+
+
+class RequestError(CandorError, ValueError):
+    """One request that cannot be served: its prompt, its structure, or what became of it; others are not touched."""
+
+
+class Overloaded(RequestError):
+    """The queue is full; nothing is wrong with the request."""
 
 
 class TrainingError(CandorError):

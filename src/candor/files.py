@@ -52,15 +52,19 @@ def _fsync(path: Path) -> None:
 
 def atomic_write(path: Path, content: str | bytes) -> None:
     """Write `content` (str as UTF-8) to `path` so that readers see the old file or the whole new one."""
-    data = content.encode() if isinstance(content, str) else content
+    with atomic_file(path) as tmp:
+        tmp.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[Path]:
+    """Yield a temporary name; what the block writes there becomes `path` when it ends well, else vanishes."""
     tmp = path.with_name(f"{_TMP}{os.getpid()}-{path.name}")
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with open(tmp, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
+            yield tmp
+            _fsync(tmp)
             os.replace(tmp, path)
             _fsync(path.parent)
         finally:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from candor.errors import ConfigError
-from candor.model import LatentCache, ModelConfig, Routing, Transformer
+from candor.model import ModelConfig, Routing, Transformer
 from candor.model.attention import attend
 from candor.model.layers import RMSNorm
 from candor.model.moe import group
@@ -25,15 +25,43 @@ def build(config: ModelConfig = TINY, dtype: torch.dtype = torch.float64) -> Tra
 
 
 @pytest.mark.parametrize("pieces", [[1] * 20, [12, 1, 1, 6], [5, 15]])
-def test_absorbed_decoding_gives_the_logits_of_the_full_forward(pieces: list[int]) -> None:
-    """However the tokens are cut: one by one, prompt then single tokens, a long second piece."""
+def test_absorbed_decoding_gives_the_states_of_the_full_forward(pieces: list[int]) -> None:
+    """However the tokens are cut: one by one, prompt then single tokens, a long second piece; the MTP module too.
+
+    What stands in the cache behind a row's last token must not matter, so it is filled with noise.
+    """
     model = build(dtype=torch.float32)
-    ids = torch.randint(0, 64, (3, 20))
-    cache = LatentCache(TINY, 3, 20, torch.float32, torch.device("cpu"))
+    ids = torch.randint(0, 64, (3, 22))
+    latents = torch.randn(TINY.num_hidden_layers + 1, 3, 30, TINY.latent_dim)
+    states, drafts, start = [], [], 0
     with torch.no_grad():
-        cached = torch.cat([model(piece, cache=cache) for piece in ids.split(pieces, dim=1)], dim=1)
-        full = model(ids)
-    assert (cached - full).abs().max() < 1e-5 * full.abs().max()
+        for S in pieces:
+            piece, following = ids[:, start : start + S], ids[:, start + 1 : start + S + 1]
+            if start:
+                lengths = torch.full((3,), start)
+                states.append(model.extend(piece, lengths, latents))
+                drafts.append(model.draft(following, states[-1], latents, lengths))
+            else:
+                states.append(model.prefill(piece, latents[:, :, :S]))
+                drafts.append(model.draft(following, states[-1], latents[:, :, :S]))
+            start += S
+        full = model.train_forward(ids)
+    for ours, theirs in ((states, full.hidden), (drafts, full.mtp_hidden[0])):
+        assert (torch.cat(ours, dim=1) - theirs).abs().max() < 1e-5 * theirs.abs().max()
+
+
+def test_rows_of_unequal_length_extend_side_by_side() -> None:
+    model = build()
+    ids = torch.randint(0, 64, (3, 20))
+    latents = torch.randn(TINY.num_hidden_layers + 1, 3, 24, TINY.latent_dim, dtype=torch.float64)
+    lengths = torch.tensor([3, 11, 1])
+    with torch.no_grad():
+        for row, length in enumerate(lengths.tolist()):
+            model.prefill(ids[row : row + 1, :length], latents[:, row : row + 1, :length])
+        next_two = torch.stack([ids[row, n : n + 2] for row, n in enumerate(lengths.tolist())])
+        got = model.extend(next_two, lengths, latents)
+        for row, n in enumerate(lengths.tolist()):
+            torch.testing.assert_close(got[row], model.hidden(ids[row : row + 1, : n + 2])[0, -2:])
 
 
 def test_no_token_sees_the_future_or_another_document() -> None:

@@ -8,7 +8,7 @@ import torch
 from transformers import DeepseekV3ForCausalLM
 from transformers.modeling_layers import MtpModel
 
-from candor.model import LatentCache, ModelConfig, Transformer, YarnConfig
+from candor.model import ModelConfig, Transformer, YarnConfig
 from candor.model.hub import load_model, save_model
 
 BASE = dict(  # noqa: C408
@@ -123,11 +123,13 @@ def test_same_greedy_continuation(pair: tuple[Transformer, DeepseekV3ForCausalLM
     model, reference = pair
     prompt = torch.randint(2, 211, (1, 7))
     expected = reference.generate(prompt, max_new_tokens=64, do_sample=False, eos_token_id=None, pad_token_id=2)
-    cache = LatentCache(model.config, 1, 128, torch.float32, torch.device("cpu"))
-    ids, step = prompt, prompt
+    latents = torch.zeros(model.config.num_hidden_layers, 1, 128, model.config.latent_dim)
+    ids = prompt
     with torch.no_grad():
+        hidden = model.prefill(prompt, latents[:, :, :7])
         for _ in range(64):
-            step = model(step, cache=cache)[:, -1:].argmax(-1)
+            step = model.lm_head(hidden)[:, -1:].argmax(-1)
+            hidden = model.extend(step, torch.tensor([ids.shape[1]]), latents)
             ids = torch.cat((ids, step), dim=1)
     assert ids.tolist() == expected.tolist()
 

@@ -4,13 +4,16 @@ import os
 import sys
 import warnings
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from candor.cli import console
 from candor.errors import CandorError
 from candor.records import __version__
+
+if TYPE_CHECKING:
+    from candor.infer import SamplingParams
 
 # Before torch is imported. OpenMP's threads spin at each barrier for milliseconds; beside any other busy process they
 # take the cores from each other, and a step becomes twenty times slower. A short spin costs nothing (see LOG.md).
@@ -33,6 +36,9 @@ TopK = Annotated[int, typer.Option(help="Keep this many most likely tokens; 0 ke
 MaxTokens = Annotated[int, typer.Option(help="Most tokens to generate.")]
 Seed = Annotated[int | None, typer.Option(help="Seed of the sampling.")]
 Stop = Annotated[list[str] | None, typer.Option(help="Text that ends the answer; repeat for more.")]
+Regex = Annotated[str | None, typer.Option(help="Regular expression that the whole answer matches.")]
+Schema = Annotated[Path | None, typer.Option("--json-schema", help="File with a JSON schema that the answer follows.")]
+Speculate = Annotated[int, typer.Option(help="Tokens that the MTP module drafts ahead; 0 drafts none.")]
 ModelFolder = Annotated[Path, typer.Argument(help="Model folder in Hugging Face format.", metavar="MODEL")]
 
 
@@ -89,18 +95,21 @@ def generate(
     top_k: TopK = 0,
     seed: Seed = None,
     stop: Stop = None,
+    regex: Regex = None,
+    json_schema: Schema = None,
+    speculate: Speculate = 0,
 ) -> None:
     """Continue a text; it goes to standard output as it comes.
 
     \b
     candor generate runs/laptop/model "def main("
-    candor generate runs/laptop/model "import os" --temperature 0 --max-tokens 40
+    candor generate runs/laptop/model "import os" --temperature 0 --max-tokens 40 --speculate 1
+    candor generate runs/laptop/model "Answer: " --regex "(yes|no)"
     """
     from candor.cli.talk import continue_text
-    from candor.infer import SamplingParams
 
-    params = SamplingParams(temperature, top_p, top_k, max_tokens, seed, tuple(stop or ()))
-    continue_text(model, sys.stdin.read() if prompt == "-" else prompt, params)
+    params = _params(temperature, top_p, top_k, max_tokens, seed, stop, regex, json_schema)
+    continue_text(model, sys.stdin.read() if prompt == "-" else prompt, params, speculate)
 
 
 @app.command()
@@ -113,6 +122,7 @@ def chat(
     top_k: TopK = 0,
     seed: Seed = None,
     stop: Stop = None,
+    speculate: Speculate = 0,
 ) -> None:
     """Talk to a model; an empty line or Ctrl-D ends.
 
@@ -120,9 +130,28 @@ def chat(
     candor chat runs/laptop/model
     """
     from candor.cli.talk import converse
-    from candor.infer import SamplingParams
 
-    converse(model, system, SamplingParams(temperature, top_p, top_k, max_tokens, seed, tuple(stop or ())))
+    converse(model, system, _params(temperature, top_p, top_k, max_tokens, seed, stop), speculate)
+
+
+def _params(
+    temperature: float,
+    top_p: float,
+    top_k: int,
+    max_tokens: int,
+    seed: int | None,
+    stop: list[str] | None,
+    regex: str | None = None,
+    json_schema: Path | None = None,
+) -> "SamplingParams":
+    from candor import files
+    from candor.infer import SamplingParams, StructuredOutput
+
+    schema = None if json_schema is None else files.read_json(json_schema)
+    structure = StructuredOutput(schema, regex) if regex is not None or schema is not None else None
+    return SamplingParams(
+        temperature, top_p, top_k, max_tokens, seed, tuple(stop or ()), structured_outputs=structure
+    )
 
 
 @app.command()

@@ -1,5 +1,6 @@
 """Inference: ids in, ids, text and logprobs out."""
 
-from candor.infer.generate import Completion, SamplingParams, generate
+from candor.infer.engine import Engine, EngineStats
+from candor.infer.params import Completion, Piece, SamplingParams, StructuredOutput
 
-__all__ = ["Completion", "SamplingParams", "generate"]
+__all__ = ["Completion", "Engine", "EngineStats", "Piece", "SamplingParams", "StructuredOutput"]

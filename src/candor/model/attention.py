@@ -1,10 +1,10 @@
 """Multi-head latent attention: keys and values come from one small latent per token, the only thing that is cached.
 
-Two equal forms (V3 section 2.1.1): `forward` expands the latent to full heads, best for many queries; `decode` absorbs
+Two equal forms (V3 section 2.1.1): `forward` expands the latent to full heads, best for many queries; `extend` absorbs
 the up-projections into queries and outputs and attends over the latents themselves, best for few.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -12,26 +12,36 @@ from torch import Tensor, nn
 
 from candor.model.config import ModelConfig
 from candor.model.layers import Linear, RMSNorm
-from candor.model.rope import rotate, softmax_scale
+from candor.model.rope import rotate, rotations, softmax_scale
 
 _BLOCK = 128
 """Queries whose scores are held at a time on a CPU."""
 
 
-class LatentCache:
-    """Latents of the tokens seen so far, for sequences of equal length.
+class Places(NamedTuple):
+    """Where the new tokens [B, S] of cached sequences stand, and what each may look at; the same for every layer."""
 
-    `latents` is [layers, batch, max_tokens, kv_lora_rank + qk_rope_head_dim]; the first `length` tokens are valid.
-    """
+    cos: Tensor
+    """[B, 1, S, rope / 2] float32."""
+    sin: Tensor
+    """As `cos`."""
+    index: Tensor
+    """[B, S, R] int64: the row of `latents` that each value is written to."""
+    bias: Tensor
+    """[B, 1, S, T]: 0 for the tokens up to the own one, minus infinity behind."""
 
-    def __init__(self, config: ModelConfig, batch: int, max_tokens: int, dtype: torch.dtype, device: torch.device):
-        shape = (config.num_hidden_layers, batch, max_tokens, config.latent_dim)
-        self.latents = torch.zeros(shape, dtype=dtype, device=device)
-        self.length = 0
+    @classmethod
+    def behind(cls, config: ModelConfig, lengths: Tensor, S: int, T: int, dtype: torch.dtype) -> "Places":
+        """Of S tokens that follow the first `lengths` [B] int64 of T."""
+        places = lengths[:, None] + torch.arange(S, device=lengths.device)
+        future = torch.arange(T, device=lengths.device) > places[..., None]
+        bias = torch.zeros(future.shape, dtype=dtype, device=lengths.device).masked_fill(future, float("-inf"))
+        cos, sin = rotations(config, places[:, None])
+        return cls(cos, sin, places[..., None].expand(-1, -1, config.latent_dim), bias[:, None])
 
 
 class LatentAttention(nn.Module):
-    """MLA with decoupled rotary keys. Letters in comments: B batch, S tokens, H heads, T cached tokens, R latent."""
+    """MLA with decoupled rotary keys. Letters: B batch, S tokens, H heads, T cached tokens, R latent and rotary key."""
 
     def __init__(self, config: ModelConfig):
         super().__init__()
@@ -58,48 +68,45 @@ class LatentAttention(nn.Module):
         return nope, rotate(rope, cos, sin)
 
     def _latents(self, x: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor]:
-        """[B, S, D] -> normalised latent [B, S, kv_lora_rank] and rotated shared key [B, S, rope]."""
+        """[B, S, D] -> normalised latent [B, S, kv_lora_rank] and rotated shared key [B, 1, S, rope]."""
         c = self.config
         latent, key = self.kv_a_proj_with_mqa(x).split((c.kv_lora_rank, c.qk_rope_head_dim), dim=-1)
-        return self.kv_a_layernorm(latent), rotate(key, cos, sin)
+        return self.kv_a_layernorm(latent), rotate(key[:, None], cos, sin)
 
     def forward(
-        self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None = None, cached: Tensor | None = None
+        self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None = None, latents: Tensor | None = None
     ) -> Tensor:
         """Attention of [B, S, D] to itself, causal, or by `mask` (bool [B, 1, S, S], true where allowed).
 
-        `cached` [B, S, R], where given, receives the latents.
+        `latents` [B, S, R], where given, receives what later tokens need of these.
         """
         c = self.config
         q_nope, q_rope = self._queries(x, cos, sin)
         latent, k_rope = self._latents(x, cos, sin)
-        if cached is not None:
-            cached.copy_(torch.cat((latent, k_rope), dim=-1))
+        if latents is not None:
+            latents.copy_(torch.cat((latent, k_rope[:, 0]), dim=-1))
         kv = self.kv_b_proj(latent).unflatten(-1, (c.num_attention_heads, -1)).transpose(1, 2)
         k_nope, v = kv.split((c.qk_nope_head_dim, c.v_head_dim), dim=-1)
         q = torch.cat((q_nope, q_rope), dim=-1)
-        k = torch.cat((k_nope, k_rope[:, None].expand(-1, c.num_attention_heads, -1, -1)), dim=-1)
+        k = torch.cat((k_nope, k_rope.expand(-1, c.num_attention_heads, -1, -1)), dim=-1)
         out = attend(q, k, v, mask, self.scale)
         return self.o_proj(out.transpose(1, 2).flatten(2))
 
-    def decode(self, x: Tensor, cos: Tensor, sin: Tensor, cached: Tensor, start: int) -> Tensor:
-        """Absorbed attention of the tokens [B, S, D] at positions start, start + 1, ... to the latents `cached`.
-
-        `cached` [B, T, R] with T = start + S; the rows from `start` on are written here.
-        """
+    def extend(self, x: Tensor, places: Places, latents: Tensor) -> Tensor:
+        """Absorbed attention of the tokens [B, S, D] to `latents` [B, T, R], where their own are written first."""
         c = self.config
         B, S, _ = x.shape
-        q_nope, q_rope = self._queries(x, cos, sin)
-        cached[:, start:] = torch.cat(self._latents(x, cos, sin), dim=-1)
-        up = self.kv_b_proj.weight.view(c.num_attention_heads, c.qk_nope_head_dim + c.v_head_dim, c.kv_lora_rank)
+        q_nope, q_rope = self._queries(x, places.cos, places.sin)
+        latent, key = self._latents(x, places.cos, places.sin)
+        latents.scatter_(1, places.index, torch.cat((latent, key[:, 0]), dim=-1))
+        up = self.kv_b_proj.weight.to(x.dtype).view(c.num_attention_heads, -1, c.kv_lora_rank)
         up_k, up_v = up.split((c.qk_nope_head_dim, c.v_head_dim), dim=1)
         q = torch.cat((q_nope @ up_k, q_rope), dim=-1)  # [B, H, S, R]
-        scores = q.flatten(1, 2) @ cached.transpose(1, 2) * self.scale  # [B, H * S, T]
-        future = torch.ones(S, cached.shape[1], dtype=torch.bool, device=x.device).triu(start + 1)
-        scores = scores.unflatten(1, (-1, S)).masked_fill(future, float("-inf"))
-        weights = scores.softmax(dim=-1, dtype=torch.promote_types(x.dtype, torch.float32)).to(x.dtype)
-        mixed = (weights.flatten(1, 2) @ cached[..., : c.kv_lora_rank]).unflatten(1, (-1, S))  # [B, H, S, kv_lora_rank]
-        out = mixed @ up_v.transpose(1, 2)  # [B, H, S, v]
+        scores = q.flatten(1, 2) @ latents.mT  # [B, H * S, T]
+        scores = scores.unflatten(1, (-1, S)) * self.scale + places.bias
+        weights = scores.softmax(-1)  # sums in float32 whatever the type
+        mixed = (weights.flatten(1, 2) @ latents[..., : c.kv_lora_rank]).unflatten(1, (-1, S))
+        out = mixed @ up_v.mT  # [B, H, S, v]
         return self.o_proj(out.transpose(1, 2).reshape(B, S, -1))
 
 

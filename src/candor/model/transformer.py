@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from candor.errors import ModelError
-from candor.model.attention import LatentAttention, LatentCache
+from candor.model.attention import LatentAttention, Places
 from candor.model.config import ModelConfig
 from candor.model.layers import FeedForward, Linear, RMSNorm
 from candor.model.moe import MoE, Router, Routing
@@ -24,24 +23,19 @@ class DecoderLayer(nn.Module):
         self.mlp = FeedForward(config.hidden_size, config.intermediate_size) if dense else MoE(config)
 
     def forward(
-        self,
-        x: Tensor,
-        cos: Tensor,
-        sin: Tensor,
-        mask: Tensor | None = None,
-        cached: Tensor | None = None,
-        start: int = 0,
+        self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None = None, latents: Tensor | None = None
     ) -> tuple[Tensor, Routing | None]:
-        """[B, S, D] -> [B, S, D]; arguments as in `LatentAttention`, absorbed when `start` > 0."""
-        normed = self.input_layernorm(x)
-        if start:
-            assert cached is not None
-            x = x + self.self_attn.decode(normed, cos, sin, cached, start)
-        else:
-            x = x + self.self_attn(normed, cos, sin, mask, cached)
+        """[B, S, D] -> [B, S, D]; arguments as in `LatentAttention`."""
+        x = x + self.self_attn(self.input_layernorm(x), cos, sin, mask, latents)
         normed = self.post_attention_layernorm(x)
         out, routing = self.mlp(normed) if isinstance(self.mlp, MoE) else (self.mlp(normed), None)
         return x + out, routing
+
+    def extend(self, x: Tensor, places: Places, latents: Tensor) -> Tensor:
+        """[B, S, D] -> [B, S, D] behind the cached tokens; arguments as in `LatentAttention`."""
+        x = x + self.self_attn.extend(self.input_layernorm(x), places, latents)
+        normed = self.post_attention_layernorm(x)
+        return x + (self.mlp.infer(normed) if isinstance(self.mlp, MoE) else self.mlp(normed))
 
 
 class NextTokenModule(nn.Module):
@@ -59,12 +53,21 @@ class NextTokenModule(nn.Module):
         self.layer = DecoderLayer(config, dense=False)
         self.norm = RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
 
+    def join(self, embedded: Tensor, hidden: Tensor) -> Tensor:
+        """Embeddings of the next tokens and the hidden states before, both [B, S, D] -> the layer's input."""
+        return self.eh_proj(torch.cat((self.enorm(embedded), self.hnorm(hidden)), dim=-1))
+
     def forward(
-        self, embedded: Tensor, hidden: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None
+        self,
+        embedded: Tensor,
+        hidden: Tensor,
+        cos: Tensor,
+        sin: Tensor,
+        mask: Tensor | None = None,
+        latents: Tensor | None = None,
     ) -> tuple[Tensor, Routing | None]:
         """Embeddings of the next tokens and the hidden states before, both [B, S, D] -> normed hidden states."""
-        joined = self.eh_proj(torch.cat((self.enorm(embedded), self.hnorm(hidden)), dim=-1))
-        out, routing = self.layer(joined, cos, sin, mask)
+        out, routing = self.layer(self.join(embedded, hidden), cos, sin, mask, latents)
         return self.norm(out), routing
 
 
@@ -112,38 +115,60 @@ class Transformer(nn.Module):
         """The routers in the order of `Routing`'s rows."""
         return [module for module in self.modules() if isinstance(module, Router)]
 
-    def hidden(self, input_ids: Tensor, *, cache: LatentCache | None = None) -> Tensor:
-        """Token ids [B, S] int64 -> states after the final norm [B, S, D].
+    def hidden(self, input_ids: Tensor) -> Tensor:
+        """Token ids [B, S] int64 -> states after the final norm [B, S, D]."""
+        return self._main(input_ids, None, None)[0]
 
-        With `cache` the tokens stand behind those already in it, and it grows by S.
-        """
-        return self._main(input_ids, None, cache)[0]
-
-    def _main(self, input_ids: Tensor, mask: Tensor | None, cache: LatentCache | None) -> tuple[Tensor, list[Routing]]:
+    def _main(
+        self, input_ids: Tensor, mask: Tensor | None, latents: Tensor | None
+    ) -> tuple[Tensor, list[Routing]]:
         """`hidden`, and what the routers did, layer by layer."""
-        start, S = (cache.length if cache else 0), input_ids.shape[1]
-        if cache and start + S > cache.latents.shape[2]:
-            raise ModelError(
-                f"{start + S} tokens do not fit the cache of {cache.latents.shape[2]}; ask for fewer tokens"
-            )
         x = self._embed(input_ids)
-        cos, sin = rotations(self.config, torch.arange(start, start + S, device=input_ids.device))
+        cos, sin = rotations(self.config, torch.arange(input_ids.shape[1], device=input_ids.device))
         routings: list[Routing] = []
         for index, layer in enumerate(self.layers):
-            cached = cache.latents[index, :, : start + S] if cache else None
-            x, routing = layer(x, cos, sin, mask, cached, start)
+            x, routing = layer(x, cos, sin, mask, None if latents is None else latents[index])
             routings += [routing] if routing else []
-        if cache:
-            cache.length += S
         return self.norm(x), routings
 
     def _embed(self, input_ids: Tensor) -> Tensor:
         x = self.embed_tokens(input_ids)
         return x.to(self.compute_dtype) if self.compute_dtype else x
 
-    def forward(self, input_ids: Tensor, *, cache: LatentCache | None = None) -> Tensor:
+    def forward(self, input_ids: Tensor) -> Tensor:
         """Token ids [B, S] int64 -> logits [B, S, vocab]."""
-        return self.lm_head(self.hidden(input_ids, cache=cache))
+        return self.lm_head(self.hidden(input_ids))
+
+    # Generation. `latents` [layers + MTP modules, B, T, R] is what is kept of the tokens of B sequences, R values a
+    # token and layer. Token ids are int64; what stands behind a sequence's last token has no meaning.
+
+    def prefill(self, input_ids: Tensor, latents: Tensor) -> Tensor:
+        """First tokens [B, S] -> states after the final norm [B, S, D]; `latents`, with T = S, is filled."""
+        return self._main(input_ids, None, latents)[0]
+
+    def extend(self, input_ids: Tensor, lengths: Tensor, latents: Tensor) -> Tensor:
+        """Tokens [B, S] behind the first `lengths` [B] int64 of each sequence -> states after the final norm [B, S, D].
+
+        `latents` is read up to each token and written where the new ones stand.
+        """
+        x = self._embed(input_ids)
+        places = Places.behind(self.config, lengths, input_ids.shape[1], latents.shape[2], x.dtype)
+        for layer, kept in zip(self.layers, latents, strict=False):
+            x = layer.extend(x, places, kept)
+        return self.norm(x)
+
+    def draft(self, next_ids: Tensor, hidden: Tensor, latents: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """The first MTP module over the states `hidden` [B, S, D] and the tokens `next_ids` [B, S] that follow each.
+
+        Returns states [B, S, D] for the head: position i predicts the token after `next_ids[:, i]`. `lengths` as in
+        `extend`; None for the first tokens, as in `prefill`.
+        """
+        module, embedded, kept = self.mtp[0], self._embed(next_ids), latents[self.config.num_hidden_layers]
+        if lengths is None:
+            cos, sin = rotations(self.config, torch.arange(next_ids.shape[1], device=next_ids.device))
+            return module(embedded, hidden, cos, sin, latents=kept)[0]
+        places = Places.behind(self.config, lengths, next_ids.shape[1], kept.shape[1], hidden.dtype)
+        return module.norm(module.layer.extend(module.join(embedded, hidden), places, kept))
 
     def train_forward(self, tokens: Tensor, segments: Tensor | None = None) -> TrainForward:
         """Hidden states of the main model and of each MTP module over one window.

@@ -9,7 +9,7 @@ from candor import files
 from candor.data import read_corpus
 from candor.errors import ConfigError
 from candor.evaluate.compression import Compression, bits_per_byte, compressed_bits_per_byte
-from candor.infer import Completion, SamplingParams, generate
+from candor.infer import Engine, SamplingParams
 from candor.model.hub import load_model
 from candor.records import Progress
 from candor.text import Tokenizer
@@ -70,6 +70,9 @@ def evaluate(
 
     prompt = config.prompt or texts[0].strip()[:60]
     params = SamplingParams(temperature=config.temperature, top_p=0.95, max_tokens=config.sample_tokens, seed=seed)
-    *_, completion = generate(model, tokenizer, [tokenizer.bos_id, *tokenizer.encode(prompt)], params)
-    assert isinstance(completion, Completion)
-    files.write_json(folder / "sample.json", {"prompt": prompt, "sampling": asdict(params), **asdict(completion)})
+    with Engine(model, tokenizer, max_sequences=1) as engine:
+        (completion,) = engine.generate([prompt], params)
+    if completion.error:
+        raise completion.error
+    sample = {"text": completion.text, "token_ids": completion.token_ids, "finish_reason": completion.finish_reason}
+    files.write_json(folder / "sample.json", {"prompt": prompt, "sampling": asdict(params), **sample})

@@ -211,6 +211,10 @@ class Tokenizer:
         parts = [state["model"]["vocab"], merges, added, state["normalizer"], state["pre_tokenizer"], self._names]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
+    def to_json(self) -> str:
+        """The `tokenizer.json` of this tokenizer."""
+        return str(self._backend.to_str())
+
     @cached_property
     def token_bytes(self) -> tuple[bytes, ...]:
         """The bytes that each id stands for, by id; they may be part of a character."""

@@ -1,0 +1,742 @@
+// One step of a DeepSeek-V3 model on CPU cores: new tokens of many sequences, absorbed attention over their latents.
+//
+// Why not PyTorch: a step of a small model is hundreds of tiny operations, and calling them takes longer than carrying
+// them out. Here the whole step is one call, the threads meet at barriers that spin, and weights are read where they
+// lie. Every sum runs in an order that depends on its own length alone, so the result for a token does not depend, to
+// the last bit, on which other tokens are in the step.
+//
+// Weights are float32 or bfloat16; everything else is float32.
+
+#include <atomic>
+#include <cmath>
+#include <condition_variable>
+#include <cstdint>
+#include <cstring>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#if defined(__AVX512F__)
+#include <immintrin.h>
+constexpr int VL = 16, MR = 4, NR = 4;  // floats in a register; rows and columns of a tile
+#elif defined(__AVX__)
+constexpr int VL = 8, MR = 2, NR = 4;
+#else
+constexpr int VL = 4, MR = 4, NR = 4;
+#endif
+
+using Bf16 = uint16_t;
+typedef float Vec __attribute__((vector_size(VL * 4)));
+typedef int32_t IVec __attribute__((vector_size(VL * 4)));
+typedef uint32_t UVec __attribute__((vector_size(VL * 4)));
+typedef uint16_t HVec __attribute__((vector_size(VL * 2)));
+
+static inline Vec load(const float* p) {
+    Vec v;
+    std::memcpy(&v, p, sizeof v);
+    return v;
+}
+static inline Vec load(const Bf16* p) {
+    HVec h;
+    std::memcpy(&h, p, sizeof h);
+    UVec u = __builtin_convertvector(h, UVec) << 16;
+    return (Vec)u;
+}
+static inline void store(float* p, Vec v) { std::memcpy(p, &v, sizeof v); }
+static inline float one(const float* p) { return *p; }
+static inline float one(const Bf16* p) {
+    uint32_t u = uint32_t(*p) << 16;
+    float f;
+    std::memcpy(&f, &u, sizeof f);
+    return f;
+}
+static inline float sum(Vec v) {
+#if defined(__AVX512F__)
+    return _mm512_reduce_add_ps((__m512)v);
+#else
+    float t[VL];
+    std::memcpy(t, &v, sizeof v);
+    for (int half = VL / 2; half; half /= 2)
+        for (int i = 0; i < half; i++) t[i] += t[i + half];
+    return t[0];
+#endif
+}
+
+static float largest(const float* x, int n) {
+    float top = x[0];
+    int i = 0;
+    if (n >= VL) {
+        Vec tops = load(x);
+        for (; i + VL <= n; i += VL) {
+            Vec v = load(x + i);
+            tops = v > tops ? v : tops;
+        }
+        for (int j = 0; j < VL; j++) top = tops[j] > top ? tops[j] : top;
+    }
+    for (; i < n; i++) top = x[i] > top ? x[i] : top;
+    return top;
+}
+
+// e^x to within two units in the last place; NaN stays NaN.
+static inline Vec exponential(Vec x) {
+    x = x < -87.0f ? Vec{} - 87.0f : x;
+    x = x > 88.0f ? Vec{} + 88.0f : x;
+    const float magic = 12582912.0f;  // adding it rounds to a whole number
+    Vec k = (x * 1.44269504f + magic) - magic;
+    Vec r = x - k * 0.693359375f + k * 2.12194440e-4f;
+    Vec p = Vec{} + 1.9875691500e-4f;
+    p = p * r + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * r * r + r + 1.0f;
+    IVec power = (__builtin_convertvector(k, IVec) + 127) << 23;
+    return p * (Vec)power;
+}
+static inline float exponential(float x) { return exponential(Vec{} + x)[0]; }
+
+// Rows times matrix: y(m, n) = sum over k of x[m][k] * w[n * ldw + k]. `put(m, n, values)` takes some neighbours of a row.
+
+template <int M, int N>
+static inline void sums(const Vec (&acc)[M][N], float (&out)[M][N]) {
+    for (int i = 0; i < M; i++)
+        for (int j = 0; j < N; j++) out[i][j] = sum(acc[i][j]);
+}
+#if defined(__AVX512F__)
+// Sixteen sums at once, adding in the same order as `sum`: halves, then quarters, ...
+static inline void sums(const Vec (&acc)[4][4], float (&out)[4][4]) {
+    __m512 w[8], x[4], y[2];
+    const auto at = [&](int q) { return (__m512)acc[q % 4][q / 4]; };
+    for (int i = 0; i < 8; i++)
+        w[i] = _mm512_add_ps(_mm512_shuffle_f32x4(at(2 * i), at(2 * i + 1), 0x44),
+                             _mm512_shuffle_f32x4(at(2 * i), at(2 * i + 1), 0xee));
+    for (int i = 0; i < 4; i++)
+        x[i] = _mm512_add_ps(_mm512_shuffle_f32x4(w[2 * i], w[2 * i + 1], 0x88),
+                             _mm512_shuffle_f32x4(w[2 * i], w[2 * i + 1], 0xdd));
+    for (int i = 0; i < 2; i++) {
+        __m512d a = (__m512d)x[2 * i], b = (__m512d)x[2 * i + 1];
+        y[i] = _mm512_add_ps((__m512)_mm512_unpacklo_pd(a, b), (__m512)_mm512_unpackhi_pd(a, b));
+    }
+    __m512 z = _mm512_add_ps(_mm512_shuffle_ps(y[0], y[1], 0x88), _mm512_shuffle_ps(y[0], y[1], 0xdd));
+    std::memcpy(out, &z, sizeof z);
+}
+#endif
+
+template <int M, int N, class W, class Put>
+static inline void tile(const float* const* x, const W* w, long ldw, int K, int m0, int n0, Put put) {
+    Vec acc[M][N] = {};
+    int k = 0;
+    for (; k + VL <= K; k += VL) {
+        Vec b[N];
+        for (int j = 0; j < N; j++) {
+            b[j] = load(w + j * ldw + k);
+            __builtin_prefetch(w + (j + 2 * N) * ldw + k);
+        }
+        for (int i = 0; i < M; i++) {
+            Vec a = load(x[i] + k);
+            for (int j = 0; j < N; j++) acc[i][j] += a * b[j];
+        }
+    }
+    float out[M][N];
+    sums(acc, out);
+    for (int i = 0; i < M; i++) {
+        for (int j = 0; k < K && j < N; j++)
+            for (int r = k; r < K; r++) out[i][j] = std::fma(x[i][r], one(w + j * ldw + r), out[i][j]);
+        put(m0 + i, n0, out[i]);
+    }
+}
+
+template <int M, class W, class Put>
+static inline void band(const float* const* x, const W* w, long ldw, int K, int m, int n0, int n1, Put put) {
+    int n = n0;
+    for (; n + NR <= n1; n += NR) tile<M, NR>(x + m, w + n * ldw, ldw, K, m, n, put);
+    for (; n < n1; n++) tile<M, 1>(x + m, w + n * ldw, ldw, K, m, n, put);
+}
+
+template <class W, class Put>
+static void multiply(const float* const* x, int M, const W* w, long ldw, int K, int n0, int n1, Put put) {
+    const int fit = 16384 / int(sizeof(W)) / K / NR * NR, width = fit > NR ? fit : NR;  // half of the first cache
+    for (int n = n0; n < n1; n += width) {
+        int end = n + width < n1 ? n + width : n1, m = 0;
+        for (; m + MR <= M; m += MR) band<MR>(x, w, ldw, K, m, n, end, put);
+        if (M - m >= 2) band<2>(x, w, ldw, K, m, n, end, put), m += 2;
+        if (M - m >= 1) band<1>(x, w, ldw, K, m, n, end, put);
+    }
+}
+
+// The common ways to `put`: into the rows of a matrix.
+#define ADD(matrix) [&](int m, int n, const auto& v) { for (auto& value : v) (matrix)[m][n++] += value; }
+#define INTO(matrix) [&](int m, int n, const auto& v) { std::memcpy((matrix)[m] + n, v, sizeof v); }
+
+// Weighted sums of rows: out[m][c] = sum over t of w[m][t] * a[t * lda + c], c < C.
+
+template <int M, int N, class A>
+static inline void blend(const float* const* w, const A* a, long lda, int T, float* const* out, int c) {
+    Vec acc[M][N] = {};
+    for (int t = 0; t < T; t++) {
+        Vec b[N];
+        for (int j = 0; j < N; j++) b[j] = load(a + t * lda + c + j * VL);
+        for (int i = 0; i < M; i++) {
+            Vec f = Vec{} + w[i][t];
+            for (int j = 0; j < N; j++) acc[i][j] += f * b[j];
+        }
+    }
+    for (int i = 0; i < M; i++)
+        for (int j = 0; j < N; j++) store(out[i] + c + j * VL, acc[i][j]);
+}
+
+template <class A>
+static void mix(const float* const* w, int M, const A* a, long lda, int T, int C, float* const* out) {
+    for (int m = 0; m < M;) {
+        int rows = M - m >= MR ? MR : 1, c = 0;
+        for (; c + NR * VL <= C; c += NR * VL)
+            rows == MR ? blend<MR, NR>(w + m, a, lda, T, out + m, c) : blend<1, NR>(w + m, a, lda, T, out + m, c);
+        for (; c + VL <= C; c += VL)
+            rows == MR ? blend<MR, 1>(w + m, a, lda, T, out + m, c) : blend<1, 1>(w + m, a, lda, T, out + m, c);
+        for (; c < C; c++)
+            for (int i = 0; i < rows; i++) {
+                float total = 0;
+                for (int t = 0; t < T; t++) total = std::fma(w[m + i][t], one(a + t * lda + c), total);
+                out[m + i][c] = total;
+            }
+        m += rows;
+    }
+}
+
+template <class W>
+static void normalise(const float* x, const W* weight, int D, float eps, float* out) {
+    Vec squares = {};
+    int d = 0;
+    for (; d + VL <= D; d += VL) {
+        Vec v = load(x + d);
+        squares += v * v;
+    }
+    float total = sum(squares);
+    for (; d < D; d++) total += x[d] * x[d];
+    float inverse = 1.0f / std::sqrt(total / D + eps);
+    for (d = 0; d + VL <= D; d += VL) store(out + d, load(x + d) * inverse * load(weight + d));
+    for (; d < D; d++) out[d] = x[d] * inverse * one(weight + d);
+}
+
+// Pairs (x0, x1), (x2, x3), ... turned; all first members come out before all second ones (`rope.rotate`).
+static void rotate(const float* x, const float* cos, const float* sin, int half, float* out) {
+    for (int i = 0; i < half; i++) {
+        float a = x[2 * i], b = x[2 * i + 1];
+        out[i] = a * cos[i] - b * sin[i];
+        out[half + i] = b * cos[i] + a * sin[i];
+    }
+}
+
+// Of the scores times `scale`.
+static void softmax(float* s, int T, float scale) {
+    const float top = largest(s, T);
+    Vec sums = {};
+    int t = 0;
+    for (; t + VL <= T; t += VL) {
+        Vec e = exponential((load(s + t) - top) * scale);
+        store(s + t, e);
+        sums += e;
+    }
+    float total = sum(sums);
+    for (; t < T; t++) total += s[t] = exponential((s[t] - top) * scale);
+    float inverse = 1.0f / total;
+    for (t = 0; t < T; t++) s[t] *= inverse;
+}
+
+struct Shape {  // in the order of `native/__init__.py`
+    int32_t D, H, q_lora, kv, nope, rope, v, dense, experts, chosen, groups, top_groups, moe, shared, norm_topk, vocab,
+        layers, dense_layers, bf16;
+    float scaling, scale, eps;
+};
+
+struct Layer {
+    const void *input_norm, *q_a, *q_norm, *q_b, *kv_a, *kv_norm, *kv_b, *o, *post_norm;
+    const void *gate, *up, *down;  // of the dense feed-forward or the shared experts; may be null
+    const void *router, *bias, *gate_up, *expert_down;
+};
+
+// The threads. Whoever calls is one of them; the others spin for a while between steps, then sleep.
+
+static inline void pause_briefly() {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+}
+
+class Team {
+  public:
+    explicit Team(int size) : size(size) {
+        for (int i = 1; i < size; i++) threads.emplace_back([this, i] { work(i); });
+    }
+    ~Team() {
+        {
+            std::lock_guard<std::mutex> lock(mutex);
+            over = true;
+            epoch++;
+        }
+        wake.notify_all();
+        for (auto& thread : threads) thread.join();
+    }
+    template <class Job>
+    void run(Job& j) {
+        job = [](void* p, int i) { (*static_cast<Job*>(p))(i); };
+        argument = &j;
+        {
+            std::lock_guard<std::mutex> lock(mutex);
+            epoch.fetch_add(1, std::memory_order_release);
+        }
+        wake.notify_all();
+        j(0);
+        barrier();
+    }
+    // All wait for all. Yields where a thread has lost its core to another process.
+    void barrier() {
+        if (size == 1) return;
+        unsigned turn = generation.load(std::memory_order_acquire);
+        if (arrived.fetch_add(1, std::memory_order_acq_rel) + 1 == size) {
+            arrived.store(0, std::memory_order_relaxed);
+            generation.store(turn + 1, std::memory_order_release);
+            return;
+        }
+        for (int spins = 0; generation.load(std::memory_order_acquire) == turn; spins++)
+            spins < 4000 ? pause_briefly() : std::this_thread::yield();
+    }
+    const int size;
+
+  private:
+    void work(int index) {
+        for (unsigned seen = 0;;) {
+            for (int spins = 0; epoch.load(std::memory_order_acquire) == seen && spins < 20000; spins++) pause_briefly();
+            if (epoch.load(std::memory_order_acquire) == seen) {
+                std::unique_lock<std::mutex> lock(mutex);
+                wake.wait(lock, [&] { return epoch.load(std::memory_order_acquire) != seen; });
+            }
+            seen++;
+            if (over) return;
+            job(argument, index);
+            barrier();
+        }
+    }
+    std::vector<std::thread> threads;
+    std::mutex mutex;
+    std::condition_variable wake;
+    std::atomic<unsigned> epoch{0}, generation{0};
+    std::atomic<int> arrived{0};
+    void (*job)(void*, int) = nullptr;
+    void* argument = nullptr;
+    bool over = false;
+};
+
+struct Range {
+    int from, to;
+};
+static Range part(int n, int index, int size) { return {int(int64_t(n) * index / size), int(int64_t(n) * (index + 1) / size)}; }
+
+// Rows of a matrix in memory, as pointers.
+struct Rows {
+    std::vector<float> data;
+    std::vector<float*> at;
+    int width = 0;
+    void shape(int n, int w) {
+        width = w;
+        if (data.size() < size_t(n) * w) data.resize(size_t(n) * w);
+        at.resize(n);
+        for (int i = 0; i < n; i++) at[i] = data.data() + size_t(i) * w;
+    }
+    float* operator[](int i) { return at[i]; }
+    const float* const* rows() const { return at.data(); }
+};
+
+struct Tokens {  // of one step: where each stands
+    int N = 0;
+    std::vector<int64_t> place;
+    std::vector<float*> row;  // its sequence's latents in the first layer
+    int64_t layer_stride = 0;
+};
+
+class Model {
+  public:
+    Model(const Shape& s, int threads) : s(s), team(threads), mine(threads) {}
+
+    Shape s;
+    std::vector<Layer> layers;
+    const void *embed = nullptr, *norm = nullptr, *head = nullptr;
+    const void *enorm = nullptr, *hnorm = nullptr, *eh = nullptr, *mtp_norm = nullptr;
+    const float *cos = nullptr, *sin = nullptr;  // [places, rope / 2]
+    Team team;
+
+    template <class W>
+    void states(const Tokens& tokens, const int64_t* ids, float* const* out) {
+        x.shape(tokens.N, s.D);
+        auto job = [&](int me) {
+            Range part_ = part(tokens.N, me, team.size);
+            for (int n = part_.from; n < part_.to; n++) embedding<W>(ids[n], x[n]);
+            team.barrier();
+            for (int i = 0; i < s.layers; i++) layer<W>(tokens, layers[i], i, i < s.dense_layers, me);
+            for (int n = part_.from; n < part_.to; n++) normalise(x[n], (const W*)norm, s.D, s.eps, out[n]);
+        };
+        team.run(job);
+    }
+
+    // The MTP module: the next tokens' embeddings and the hidden states before -> its states.
+    template <class W>
+    void draft(const Tokens& tokens, const int64_t* ids, const float* const* hidden, float* const* out) {
+        x.shape(tokens.N, s.D);
+        joined.shape(tokens.N, 2 * s.D);
+        auto job = [&](int me) {
+            Range part_ = part(tokens.N, me, team.size);
+            std::vector<float> raw(s.D);
+            for (int n = part_.from; n < part_.to; n++) {
+                embedding<W>(ids[n], raw.data());
+                normalise(raw.data(), (const W*)enorm, s.D, s.eps, joined[n]);
+                normalise(hidden[n], (const W*)hnorm, s.D, s.eps, joined[n] + s.D);
+            }
+            team.barrier();
+            Range d = part(s.D, me, team.size);
+            multiply(joined.rows(), tokens.N, (const W*)eh, 2 * s.D, 2 * s.D, d.from, d.to,
+                     INTO(x));
+            team.barrier();
+            layer<W>(tokens, layers[s.layers], s.layers, false, me);
+            for (int n = part_.from; n < part_.to; n++) normalise(x[n], (const W*)mtp_norm, s.D, s.eps, out[n]);
+        };
+        team.run(job);
+    }
+
+    // Log-probabilities [N, vocab] after the given states.
+    template <class W>
+    void table(int N, const float* const* hidden, float* out) {
+        auto job = [&](int me) {
+            Range v = part(s.vocab, me, team.size);
+            multiply(hidden, N, (const W*)head, s.D, s.D, v.from, v.to,
+                     [&](int m, int n, const auto& v) { std::memcpy(out + int64_t(m) * s.vocab + n, v, sizeof v); });
+            team.barrier();
+            Range rows = part(N, me, team.size);
+            for (int n = rows.from; n < rows.to; n++) log_softmax(out + int64_t(n) * s.vocab);
+        };
+        team.run(job);
+    }
+
+  private:
+    template <class W>
+    void embedding(int64_t id, float* out) {
+        const W* row = (const W*)embed + id * s.D;
+        for (int d = 0; d < s.D; d++) out[d] = one(row + d);
+    }
+
+    void log_softmax(float* row) {
+        const float top = largest(row, s.vocab);
+        Vec sums = {};
+        int i = 0;
+        for (; i + VL <= s.vocab; i += VL) sums += exponential(load(row + i) - top);
+        float total = sum(sums);
+        for (; i < s.vocab; i++) total += exponential(row[i] - top);
+        float shift = top + std::log(total);
+        for (i = 0; i < s.vocab; i++) row[i] -= shift;
+    }
+
+    // What one thread keeps for itself: small things that all need are made by each, which is cheaper than to wait.
+    struct Scratch {
+        Rows h, q_norm, scores, raw, ups;
+        std::vector<float> router, factors;
+        std::vector<std::vector<int>> pairs;
+        std::vector<const float*> from;
+        std::vector<float*> to;
+    };
+
+    template <class W>
+    void layer(const Tokens& tokens, const Layer& w, int number, bool dense, int me) {
+        attention<W>(tokens, w, number, me);
+        Scratch& own = mine[me];
+        own.h.shape(tokens.N, s.D);
+        for (int n = 0; n < tokens.N; n++) normalise(x[n], (const W*)w.post_norm, s.D, s.eps, own.h[n]);
+        dense ? feed_forward<W>(tokens.N, w, me) : experts<W>(tokens.N, w, me);
+    }
+
+    template <class W>
+    void attention(const Tokens& tokens, const Layer& w, int number, int me) {
+        const int N = tokens.N, R = s.kv + s.rope, qk = s.nope + s.rope, half = s.rope / 2, P = team.size;
+        Scratch& own = mine[me];
+        if (me == 0) {
+            q_a.shape(N, s.q_lora ? s.q_lora : 1);
+            kv_a.shape(N, R);
+            q.shape(N, s.H * qk);
+            q_lat.shape(N * s.H, R);
+            attended.shape(N, s.H * s.v);
+        }
+        own.h.shape(N, s.D);
+        for (int n = 0; n < N; n++) normalise(x[n], (const W*)w.input_norm, s.D, s.eps, own.h[n]);
+        team.barrier();  // the shapes stand
+        Range c = part(s.q_lora, me, P), l = part(R, me, P);
+        multiply(own.h.rows(), N, (const W*)w.q_a, s.D, s.D, c.from, c.to,
+                 INTO(q_a));
+        multiply(own.h.rows(), N, (const W*)w.kv_a, s.D, s.D, l.from, l.to,
+                 INTO(kv_a));
+        team.barrier();
+
+        // The latents go into the cache, each thread those of its tokens.
+        Range mine_ = part(N, me, P);
+        for (int n = mine_.from; n < mine_.to; n++) {
+            float* slot = latent(tokens, n, number) + tokens.place[n] * R;
+            normalise(kv_a[n], (const W*)w.kv_norm, s.kv, 1e-6f, slot);
+            rotate(kv_a[n] + s.kv, cos + tokens.place[n] * half, sin + tokens.place[n] * half, half, slot + s.kv);
+        }
+        // Queries, each thread those of its heads, absorbed into the space of the latents.
+        const float* const* before = own.h.rows();
+        int width = s.D;
+        if (s.q_lora) {
+            own.q_norm.shape(N, s.q_lora);
+            for (int n = 0; n < N; n++) normalise(q_a[n], (const W*)w.q_norm, s.q_lora, 1e-6f, own.q_norm[n]);
+            before = own.q_norm.rows();
+            width = s.q_lora;
+        }
+        Range heads = part(s.H, me, P);
+        multiply(before, N, (const W*)w.q_b, width, width, heads.from * qk, heads.to * qk,
+                 INTO(q));
+        own.from.resize(N > s.H ? N : s.H);
+        own.to.resize(own.from.size());
+        for (int head = heads.from; head < heads.to; head++) {
+            for (int n = 0; n < N; n++) {
+                own.from[n] = q[n] + head * qk;
+                own.to[n] = q_lat[n * s.H + head];
+                rotate(own.from[n] + s.nope, cos + tokens.place[n] * half, sin + tokens.place[n] * half, half,
+                       own.to[n] + s.kv);
+            }
+            mix(own.from.data(), N, (const W*)w.kv_b + int64_t(head) * (s.nope + s.v) * s.kv, s.kv, s.nope, s.kv,
+                own.to.data());
+        }
+        team.barrier();
+
+        // Attention, each thread for its tokens, or where these are few for its heads.
+        const bool by_token = N >= 2 * P;
+        const Range hs = by_token ? Range{0, s.H} : heads;
+        for (int n = 0; n < N; n++) {
+            if (by_token && n % P != me) continue;
+            const int T = int(tokens.place[n]) + 1, M = hs.to - hs.from;
+            const float* kept = latent(tokens, n, number);
+            own.scores.shape(M, (T + VL) / VL * VL);
+            own.raw.shape(M, s.kv);
+            multiply(q_lat.rows() + n * s.H + hs.from, M, kept, R, R, 0, T,
+                     INTO(own.scores));
+            for (int m = 0; m < M; m++) softmax(own.scores[m], T, s.scale);
+            mix(own.scores.rows(), M, kept, R, T, s.kv, own.raw.at.data());
+            for (int m = 0; m < M; m++) {
+                const int head = hs.from + m;
+                const W* up = (const W*)w.kv_b + (int64_t(head) * (s.nope + s.v) + s.nope) * s.kv;
+                float* into = attended[n] + head * s.v;
+                multiply(own.raw.rows() + m, 1, up, s.kv, s.kv, 0, s.v, [&](int, int i, const auto& v) { std::memcpy(into + i, v, sizeof v); });
+            }
+        }
+        team.barrier();
+        Range d = part(s.D, me, P);
+        multiply(attended.rows(), N, (const W*)w.o, s.H * s.v, s.H * s.v, d.from, d.to,
+                 ADD(x));
+        team.barrier();
+    }
+
+    template <class W>
+    void feed_forward(int N, const Layer& w, int me) {
+        Scratch& own = mine[me];
+        if (me == 0) inner.shape(N, s.dense);
+        team.barrier();
+        half_way(own.h.rows(), N, (const W*)w.gate, (const W*)w.up, s.dense, inner.at.data(), nullptr, me);
+        team.barrier();
+        Range d = part(s.D, me, team.size);
+        multiply(inner.rows(), N, (const W*)w.down, s.dense, s.dense, d.from, d.to,
+                 ADD(x));
+        team.barrier();
+    }
+
+    // silu(gate x) * up x of the rows `at` of `into`, each thread its columns.
+    template <class W>
+    void half_way(const float* const* h, int N, const W* gate, const W* up, int width, float* const* into,
+                  const float* weights, int me) {
+        Scratch& own = mine[me];
+        Range i = part(width, me, team.size);
+        own.ups.shape(N, width);
+        multiply(h, N, gate, s.D, s.D, i.from, i.to, INTO(into));
+        multiply(h, N, up, s.D, s.D, i.from, i.to, INTO(own.ups));
+        for (int n = 0; n < N; n++) {
+            float *g = into[n], *u = own.ups[n], factor = weights ? weights[n] : 1.0f;
+            int c = i.from;
+            for (; c + VL <= i.to; c += VL) {
+                Vec v = load(g + c);
+                store(g + c, v / (1.0f + exponential(-v)) * load(u + c) * factor);
+            }
+            for (; c < i.to; c++) g[c] = g[c] / (1.0f + exponential(-g[c])) * u[c] * factor;
+        }
+    }
+
+    template <class W>
+    void experts(int N, const Layer& w, int me) {
+        Scratch& own = mine[me];
+        const int K = s.chosen;
+        if (me == 0) {
+            inner.shape(N * K, s.moe);
+            outer.shape(N * K, s.D);
+            shared_inner.shape(N, s.shared ? s.shared : 1);
+            shared_outer.shape(N, s.D);
+            choice.resize(size_t(N) * K);
+            weight.resize(size_t(N) * K);
+        }
+        team.barrier();
+        Range mine_ = part(N, me, team.size);
+        own.router.resize(3 * s.experts);
+        for (int n = mine_.from; n < mine_.to; n++) route<W>(own.h[n], w, own.router.data(), &choice[n * K], &weight[n * K]);
+        team.barrier();
+        own.pairs.resize(s.experts);
+        for (auto& pairs : own.pairs) pairs.clear();
+        for (int pair = 0; pair < N * K; pair++) own.pairs[choice[pair]].push_back(pair);
+        Range d = part(s.D, me, team.size);
+        for (int e = 0; e < s.experts; e++) {
+            const auto& pairs = own.pairs[e];
+            if (pairs.empty()) continue;
+            own.from.clear(), own.to.clear(), own.factors.clear();
+            for (int pair : pairs) {
+                own.from.push_back(own.h[pair / K]);
+                own.to.push_back(inner[pair]);
+                own.factors.push_back(weight[pair]);
+            }
+            const W* gate = (const W*)w.gate_up + int64_t(e) * 2 * s.moe * s.D;
+            half_way(own.from.data(), int(pairs.size()), gate, gate + int64_t(s.moe) * s.D, s.moe, own.to.data(),
+                     own.factors.data(), me);
+        }
+        if (s.shared) half_way(own.h.rows(), N, (const W*)w.gate, (const W*)w.up, s.shared, shared_inner.at.data(), nullptr, me);
+        team.barrier();
+        for (int e = 0; e < s.experts; e++) {
+            const auto& pairs = own.pairs[e];
+            if (pairs.empty()) continue;
+            own.from.clear(), own.to.clear();
+            for (int pair : pairs) own.from.push_back(inner[pair]), own.to.push_back(outer[pair]);
+            multiply(own.from.data(), int(pairs.size()), (const W*)w.expert_down + int64_t(e) * s.D * s.moe, s.moe, s.moe,
+                     d.from, d.to, INTO(own.to));
+        }
+        if (s.shared)
+            multiply(shared_inner.rows(), N, (const W*)w.down, s.shared, s.shared, d.from, d.to, INTO(shared_outer));
+        for (int n = 0; n < N; n++) {
+            int c = d.from;
+            for (; c + VL <= d.to; c += VL) {
+                Vec total = load(outer[n * K] + c);
+                for (int k = 1; k < K; k++) total += load(outer[n * K + k] + c);
+                if (s.shared) total += load(shared_outer[n] + c);
+                store(x[n] + c, load(x[n] + c) + total);
+            }
+            for (; c < d.to; c++) {
+                float total = outer[n * K][c];
+                for (int k = 1; k < K; k++) total += outer[n * K + k][c];
+                if (s.shared) total += shared_outer[n][c];
+                x[n][c] += total;
+            }
+        }
+        team.barrier();
+    }
+
+    // The gate of one token (`moe.Router`); of equals the first is taken.
+    template <class W>
+    void route(const float* h, const Layer& w, float* scores, int* chosen, float* weights) {
+        const int E = s.experts, size = E / s.groups;
+        float *choice_ = scores + E, *group = scores + 2 * E;
+        multiply(&h, 1, (const W*)w.router, s.D, s.D, 0, E,
+                 [&](int, int e, const auto& v) { std::memcpy(scores + e, v, sizeof v); });
+        for (int e = 0; e < E; e++) {
+            scores[e] = 1.0f / (1.0f + exponential(-scores[e]));
+            choice_[e] = scores[e] + ((const float*)w.bias)[e];
+        }
+        if (s.groups > 1) {
+            for (int g = 0; g < s.groups; g++) {
+                float first = -INFINITY, second = -INFINITY;
+                for (int e = g * size; e < (g + 1) * size; e++)
+                    if (choice_[e] > first) second = first, first = choice_[e];
+                    else if (choice_[e] > second) second = choice_[e];
+                group[g] = first + second;
+            }
+            for (int g = 0; g < s.groups; g++) {
+                int better = 0;
+                for (int o = 0; o < s.groups; o++) better += group[o] > group[g] || (group[o] == group[g] && o < g);
+                if (better >= s.top_groups)
+                    for (int e = g * size; e < (g + 1) * size; e++) choice_[e] = -INFINITY;
+            }
+        }
+        float total = 0;
+        for (int k = 0; k < s.chosen; k++) {
+            int best = 0;
+            for (int e = 1; e < E; e++)
+                if (choice_[e] > choice_[best]) best = e;
+            chosen[k] = best;
+            total += weights[k] = scores[best];
+            choice_[best] = -INFINITY;
+        }
+        for (int k = 0; k < s.chosen; k++) {
+            if (s.norm_topk) weights[k] /= total + 1e-20f;
+            weights[k] *= s.scaling;
+        }
+    }
+
+    float* latent(const Tokens& tokens, int n, int number) { return tokens.row[n] + number * tokens.layer_stride; }
+
+    Rows x, joined, q_a, kv_a, q, q_lat, attended, inner, outer, shared_inner, shared_outer;
+    std::vector<int> choice;
+    std::vector<float> weight;
+    std::vector<Scratch> mine;
+};
+
+// The interface. Tokens [B, S] stand behind the first `lengths` [B] of each sequence, `counts` [B] of them are real.
+// `latents` is [layers, B, T, R] with the given strides, `out` and `hidden` [B, S, D].
+
+static Tokens tokens_of(int64_t B, int64_t S, const int64_t* lengths, const int64_t* counts, float* latents,
+                        int64_t layer_stride, int64_t row_stride, std::vector<int64_t>& which) {
+    Tokens t;
+    t.layer_stride = layer_stride;
+    for (int64_t b = 0; b < B; b++)
+        for (int64_t i = 0; i < counts[b]; i++) {
+            which.push_back(b * S + i);
+            t.place.push_back(lengths[b] + i);
+            t.row.push_back(latents + b * row_stride);
+        }
+    t.N = int(which.size());
+    return t;
+}
+
+extern "C" {
+
+void* candor_new(const Shape* shape, int threads) { return new Model(*shape, threads); }
+void candor_free(void* model) { delete static_cast<Model*>(model); }
+
+void candor_weights(void* model, const void* const* top, const void* const* layers, int count, const float* cos,
+                    const float* sin) {
+    Model& m = *static_cast<Model*>(model);
+    const void** into[] = {&m.embed, &m.norm, &m.head, &m.enorm, &m.hnorm, &m.eh, &m.mtp_norm};
+    for (int i = 0; i < 7; i++) *into[i] = top[i];
+    m.layers.resize(count);
+    std::memcpy(m.layers.data(), layers, count * sizeof(Layer));
+    m.cos = cos;
+    m.sin = sin;
+}
+
+void candor_states(void* model, int64_t B, int64_t S, const int64_t* ids, const int64_t* lengths, const int64_t* counts,
+                   float* latents, int64_t layer_stride, int64_t row_stride, const float* hidden, float* out) {
+    Model& m = *static_cast<Model*>(model);
+    std::vector<int64_t> which, own;
+    Tokens tokens = tokens_of(B, S, lengths, counts, latents, layer_stride, row_stride, which);
+    std::vector<const float*> from;
+    std::vector<float*> to;
+    for (int64_t place : which) {
+        own.push_back(ids[place]);
+        to.push_back(out + place * m.s.D);
+        if (hidden) from.push_back(hidden + place * m.s.D);
+    }
+    if (hidden) {
+        m.s.bf16 ? m.draft<Bf16>(tokens, own.data(), from.data(), to.data())
+                 : m.draft<float>(tokens, own.data(), from.data(), to.data());
+    } else {
+        m.s.bf16 ? m.states<Bf16>(tokens, own.data(), to.data()) : m.states<float>(tokens, own.data(), to.data());
+    }
+}
+
+void candor_table(void* model, int64_t N, const float* hidden, float* out) {
+    Model& m = *static_cast<Model*>(model);
+    std::vector<const float*> from;
+    for (int64_t n = 0; n < N; n++) from.push_back(hidden + n * m.s.D);
+    m.s.bf16 ? m.table<Bf16>(int(N), from.data(), out) : m.table<float>(int(N), from.data(), out);
+}
+}

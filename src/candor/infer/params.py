@@ -1,0 +1,150 @@
+"""What a request asks for and what it gets: names and meaning are vLLM's."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from torch import Tensor
+
+from candor.errors import CandorError, ConfigError
+
+LogitsProcessor: TypeAlias = Callable[[Sequence[int], Sequence[int], Tensor], Tensor]
+"""`processor(prompt_ids, generated_ids, logits [vocab] float32) -> logits`; it may write into the given tensor."""
+
+TopLogprobs: TypeAlias = tuple[tuple[int, float], ...]
+"""The most likely (token id, log-probability) at one place, the best first."""
+
+
+@dataclass(frozen=True)
+class StructuredOutput:
+    """What the text must look like: one of three.
+
+    >>> StructuredOutput(json={"type": "object", "properties": {"age": {"type": "integer"}}, "required": ["age"]})
+    """
+
+    json: dict[str, Any] | str | None = None
+    """A JSON schema."""
+    regex: str | None = None
+    """A regular expression that the whole text matches."""
+    choice: tuple[str, ...] = ()
+    """Texts of which it is one."""
+
+    def __post_init__(self) -> None:
+        if (self.json is not None) + (self.regex is not None) + bool(self.choice) != 1:
+            raise ConfigError("structured_outputs takes exactly one of json, regex and choice")
+
+
+@dataclass(frozen=True)
+class SamplingParams:
+    """How to choose tokens."""
+
+    temperature: float = 1.0
+    """Divides the logits; 0 takes the most likely token."""
+    top_p: float = 1.0
+    """Keep the smallest set of tokens whose probabilities sum to at least this."""
+    top_k: int = 0
+    """Keep this many most likely tokens; 0 keeps all."""
+    max_tokens: int = 128
+    """Most tokens to generate."""
+    seed: int | None = None
+    """Seed of this request; none draws one. The answers of one prompt take seed, seed + 1, ..."""
+    stop: tuple[str, ...] = ()
+    """Texts that end the generation; they are not part of the result."""
+    min_p: float = 0.0
+    """Keep tokens at least this fraction as likely as the most likely one."""
+    n: int = 1
+    """Answers to one prompt."""
+    repetition_penalty: float = 1.0
+    """Divides positive logits of tokens of the prompt and the answer, multiplies negative ones; 1 does nothing."""
+    presence_penalty: float = 0.0
+    """Taken off the logits of tokens that the answer holds already."""
+    frequency_penalty: float = 0.0
+    """Taken off as often as the answer holds the token."""
+    logit_bias: tuple[tuple[int, float], ...] = ()
+    """(token id, what is added to its logit)."""
+    stop_token_ids: tuple[int, ...] = ()
+    """Tokens that end the generation besides the end token; kept in `token_ids`, not in the text."""
+    ignore_eos: bool = False
+    """Go on behind the end token."""
+    logprobs: int = 0
+    """This many most likely tokens are reported at each place."""
+    structured_outputs: StructuredOutput | None = None
+    """What the text must look like."""
+    logits_processors: tuple[LogitsProcessor, ...] = ()
+    """Functions that change the logits before a token is chosen, in order."""
+
+    def __post_init__(self) -> None:
+        checks = {
+            "temperature": (self.temperature >= 0, "0 or more"),
+            "top_p": (0 < self.top_p <= 1, "above 0 and at most 1"),
+            "top_k": (self.top_k >= 0, "0 (all) or more"),
+            "min_p": (0 <= self.min_p <= 1, "from 0 to 1"),
+            "max_tokens": (self.max_tokens >= 1, "1 or more"),
+            "n": (self.n >= 1, "1 or more"),
+            "seed": (self.seed is None or -(2**63) <= self.seed < 2**64, "a whole number of 64 bits"),
+            "stop": (all(isinstance(stop, str) and stop for stop in self.stop), "non-empty texts"),
+            "repetition_penalty": (0 < self.repetition_penalty < float("inf"), "above 0"),
+            "presence_penalty": (abs(self.presence_penalty) < float("inf"), "a number"),
+            "frequency_penalty": (abs(self.frequency_penalty) < float("inf"), "a number"),
+            "logit_bias": (all(bias == bias for _, bias in self.logit_bias), "pairs of token id and number"),
+            "logprobs": (self.logprobs >= 0, "0 or more"),
+        }
+        for name, (good, wanted) in checks.items():
+            if not good:
+                raise ConfigError(f"{name}={getattr(self, name)!r} must be {wanted}")
+
+    @property
+    def shapes_logits(self) -> bool:
+        """Whether logits are changed token by token, besides temperature and cuts."""
+        return (
+            self.repetition_penalty != 1
+            or self.presence_penalty != 0
+            or self.frequency_penalty != 0
+            or bool(self.logit_bias or self.logits_processors or self.structured_outputs)
+        )
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What became certain since the piece before, for streams.
+
+    >>> Piece(text="tw", token_ids=(52, 9), logprobs=(-0.2, -1.1), index=0)
+    """
+
+    text: str
+    """Never half a character or part of a stop text; may be empty."""
+    token_ids: tuple[int, ...]
+    """The tokens that were generated since."""
+    logprobs: tuple[float, ...]
+    """Their log-probabilities, as in `Completion`."""
+    index: int = 0
+    """Which of the prompt's `n` answers."""
+    top_logprobs: tuple[TopLogprobs, ...] = ()
+    """As in `Completion`."""
+
+
+@dataclass(frozen=True)
+class Completion:
+    """What one request produced.
+
+    >>> Completion(token_ids=(52, 9, 1), text="two", logprobs=(-0.2, -1.1, -0.3), finish_reason="stop")
+    """
+
+    token_ids: tuple[int, ...]
+    """Generated ids, the end-of-sentence token included where it ended the text."""
+    text: str
+    """Decoded text without special tokens, cut before a stop text."""
+    logprobs: tuple[float, ...]
+    """Log-probability of each token under the model's own distribution (temperature 1, nothing cut), in nats."""
+    finish_reason: str
+    """`stop` (end token, stop text or end of the structure), `length`, `cancelled`, or `error`."""
+    index: int = 0
+    """Which of the prompt's `n` answers."""
+    top_logprobs: tuple[TopLogprobs, ...] = ()
+    """One for each token, with `SamplingParams.logprobs` entries."""
+    prompt_tokens: int = 0
+    """Length of the prompt."""
+    cached_tokens: int = 0
+    """Tokens of it that were taken from a request with the same beginning."""
+    error: CandorError | None = None
+    """Why there is no answer, where `finish_reason` is `error`."""

@@ -1,0 +1,155 @@
+"""The engine's interface in front of any OpenAI-compatible server (vLLM, SGLang, llama.cpp, a hosted API).
+
+Prompts given as ids go out as ids. What comes back keeps the server's ids where it sends them (vLLM's
+`return_token_ids`); a server that does not leaves `token_ids` empty: text is never tokenised again to guess them.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import openai
+
+from candor.errors import ConfigError, Overloaded, RequestError
+from candor.infer.engine import Prompt
+from candor.infer.params import Completion, Piece, SamplingParams
+
+_EXTENSIONS = ("top_k", "min_p", "repetition_penalty", "stop_token_ids", "ignore_eos")
+"""Parameters that OpenAI's API lacks; vLLM and SGLang take them by these names. Sent where they differ from nothing."""
+
+
+class RemoteEngine:
+    """Completions from the server at `url` (ending in `/v1`), by the model that it calls `model`.
+
+    >>> RemoteEngine("http://localhost:8000/v1", "my-model").generate(["Hello"], SamplingParams(max_tokens=20))
+
+    `token_ids`: ask for ids, which vLLM gives and other servers may refuse. `concurrency` requests run at a time, each
+    tried `retries` more times where the server is busy or cannot be reached, each for at most `timeout` seconds.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        model: str,
+        *,
+        api_key: str | None = None,
+        token_ids: bool = False,
+        concurrency: int = 32,
+        retries: int = 2,
+        timeout: float = 600.0,
+    ):
+        self.model, self.token_ids, self.concurrency = model, token_ids, concurrency
+        given: dict[str, Any] = {"base_url": url, "api_key": api_key or "none", "max_retries": retries}
+        self._client = openai.OpenAI(**given, timeout=timeout)
+        self._async = partial(openai.AsyncOpenAI, **given, timeout=timeout)
+
+    def generate(
+        self, prompts: Sequence[Prompt], params: SamplingParams | Sequence[SamplingParams] | None = None
+    ) -> list[Completion]:
+        """As `Engine.generate`: a prompt that fails gets completions with `finish_reason` `error`."""
+        every = params if isinstance(params, Sequence) else [params or SamplingParams()] * len(prompts)
+        if len(every) != len(prompts):
+            raise ConfigError(f"there are {len(prompts)} prompts and {len(every)} sampling parameters")
+        with ThreadPoolExecutor(self.concurrency) as pool:
+            answers = pool.map(self._one, prompts, every)
+            return [completion for answer in answers for completion in answer]
+
+    def _one(self, prompt: Prompt, params: SamplingParams) -> list[Completion]:
+        try:
+            answer = self._client.completions.create(**self._body(prompt, params))
+            used = answer.usage.prompt_tokens if answer.usage else 0
+            found = [_completion(choice, used) for choice in sorted(answer.choices, key=lambda choice: choice.index)]
+            if len(found) != params.n:
+                raise RequestError(f"the server sent {len(found)} answers instead of {params.n}")
+            return found
+        except (openai.OpenAIError, RequestError) as error:
+            problem = error if isinstance(error, RequestError) else _problem(error)
+            return [Completion((), "", (), "error", index, error=problem) for index in range(params.n)]
+
+    async def stream(self, prompt: Prompt, params: SamplingParams | None = None) -> AsyncIterator[Piece | Completion]:
+        """As `Engine.stream`."""
+        params = params or SamplingParams()
+        so_far = [Completion((), "", (), "", index) for index in range(params.n)]
+        client = self._async()
+        try:
+            events = await client.completions.create(**self._body(prompt, params), stream=True)
+            async with events:
+                async for event in events:
+                    for choice in event.choices:
+                        new, old = _completion(choice, 0), so_far[choice.index]
+                        so_far[choice.index] = replace(
+                            old,
+                            token_ids=old.token_ids + new.token_ids,
+                            text=old.text + new.text,
+                            logprobs=old.logprobs + new.logprobs,
+                            finish_reason=new.finish_reason or old.finish_reason,
+                        )
+                        if new.text or new.token_ids:
+                            yield Piece(new.text, new.token_ids, new.logprobs, choice.index)
+            for completion in so_far:
+                if not completion.finish_reason:
+                    raise RequestError("the server ended the stream before the answer was complete")
+                yield completion
+        except openai.OpenAIError as error:
+            raise _problem(error) from error
+        except (OSError, asyncio.IncompleteReadError) as error:
+            raise RequestError(f"the connection to the server broke ({error}); try again") from error
+        finally:
+            await client.close()
+
+    def _body(self, prompt: Prompt, params: SamplingParams) -> dict[str, Any]:
+        if params.logits_processors:
+            raise RequestError("logits_processors are functions of this process; a server cannot run them")
+        nothing, extra = SamplingParams(), {}
+        for name in _EXTENSIONS:
+            if (value := getattr(params, name)) != getattr(nothing, name):
+                extra[name] = list(value) if isinstance(value, tuple) else value
+        if wanted := params.structured_outputs:
+            kind, value = next(
+                (name, value) for name in ("json", "regex", "choice") if (value := getattr(wanted, name))
+            )
+            extra["structured_outputs"] = {kind: list(value) if isinstance(value, tuple) else value}
+        if self.token_ids:
+            extra["return_token_ids"] = True
+        body = {
+            "model": self.model,
+            "prompt": prompt if isinstance(prompt, str) else list(prompt),
+            "max_tokens": params.max_tokens,
+            "temperature": params.temperature,
+            "top_p": params.top_p,
+            "n": params.n,
+            "seed": params.seed,
+            "stop": list(params.stop) or None,
+            "presence_penalty": params.presence_penalty or None,
+            "frequency_penalty": params.frequency_penalty or None,
+            "logit_bias": {str(token): bias for token, bias in params.logit_bias} or None,
+            "logprobs": params.logprobs,
+        }
+        return {name: value for name, value in body.items() if value is not None} | {"extra_body": extra}
+
+
+def _completion(choice: Any, prompt_tokens: int) -> Completion:
+    detail = choice.logprobs  # the most likely tokens come by their text only: there are no ids to name them by
+    return Completion(
+        tuple((choice.model_extra or {}).get("token_ids") or ()),
+        choice.text or "",
+        tuple(value for value in (detail.token_logprobs or ()) if value is not None) if detail else (),
+        choice.finish_reason or "",
+        choice.index,
+        prompt_tokens=prompt_tokens,
+    )
+
+
+def _problem(error: openai.OpenAIError) -> RequestError:
+    if isinstance(error, openai.RateLimitError):
+        return Overloaded(f"the server is busy ({_said(error)}); try again later")
+    if isinstance(error, openai.APIConnectionError):
+        return RequestError(f"the server cannot be reached or took too long ({error}); check the URL and the server")
+    return RequestError(f"the server refused: {_said(error)}")
+
+
+def _said(error: openai.OpenAIError) -> str:
+    return " ".join(str(error).split())[:300]

@@ -1,0 +1,89 @@
+"""One answer on its way: its tokens, its text, and when it ends."""
+
+import random
+from collections.abc import Callable
+
+from candor.errors import CandorError
+from candor.infer.grammar import Grammar
+from candor.infer.params import Completion, Piece, SamplingParams, TopLogprobs
+from candor.text import StreamDecoder, Tokenizer
+
+
+class Request:
+    """One of a prompt's answers; `sink` gets the pieces, where `streaming`, and the completion."""
+
+    def __init__(
+        self,
+        prompt: list[int],
+        params: SamplingParams,
+        index: int,
+        tokenizer: Tokenizer,
+        sink: Callable[[Piece | Completion], None],
+        *,
+        streaming: bool,
+    ):
+        self.prompt, self.params, self.index, self.sink, self.streaming = prompt, params, index, sink, streaming
+        self.random = random.Random(None if params.seed is None else params.seed + index)
+        self.grammar = Grammar(params.structured_outputs, tokenizer) if params.structured_outputs else None
+        self.limit = params.max_tokens
+        """Most tokens to generate; the engine lowers it to what the context leaves."""
+        self.cancelled = False
+        self.cached = 0
+        """Prompt tokens that were not computed again."""
+        self.ids: list[int] = []
+        self._logprobs: list[float] = []
+        self._top: list[TopLogprobs] = []
+        self._decoder = StreamDecoder(tokenizer, skip_special_tokens=True)
+        self._ends = {*params.stop_token_ids} | (set() if params.ignore_eos else {tokenizer.eos_id})
+        self._held = max((len(stop) for stop in params.stop), default=1) - 1
+        self._text: list[str] = []
+        self._tail = ""  # not shown yet: it may become a stop text
+        self._told = 0
+
+    def take(self, token: int, logprob: float, top: TopLogprobs) -> str:
+        """Take the next token in; the reason to finish, or "" to go on."""
+        self.ids.append(token)
+        self._logprobs.append(logprob)
+        if self.params.logprobs:
+            self._top.append(top)
+        complete = self.grammar is not None and self.grammar.accept(token)
+        if token in self._ends:
+            self._tail += self._decoder.finish()
+            return "stop"
+        self._tail += self._decoder.push(token)
+        if stops := [at for stop in self.params.stop if (at := self._tail.find(stop)) >= 0]:
+            self._tail = self._tail[: min(stops)]
+            return "stop"
+        if complete or len(self.ids) >= self.limit:
+            self._tail += self._decoder.finish()
+            return "stop" if complete else "length"
+        if cut := max(0, len(self._tail) - self._held):
+            self._text.append(self._tail[:cut])
+            self._tail = self._tail[cut:]
+        if self.streaming:
+            self._tell(self._text[-1] if cut else "")
+        return ""
+
+    def _tell(self, text: str) -> None:
+        new = slice(self._told, len(self.ids))
+        self._told = len(self.ids)
+        self.sink(Piece(text, tuple(self.ids[new]), tuple(self._logprobs[new]), self.index, tuple(self._top[new])))
+
+    def finish(self, reason: str, error: CandorError | None = None) -> None:
+        """Send what is left, and the completion."""
+        self._text.append(self._tail)
+        if self.streaming and (self._tail or self._told < len(self.ids)):
+            self._tell(self._tail)
+        self.sink(
+            Completion(
+                tuple(self.ids),
+                "".join(self._text),
+                tuple(self._logprobs),
+                reason,
+                self.index,
+                tuple(self._top),
+                len(self.prompt),
+                self.cached,
+                error,
+            )
+        )

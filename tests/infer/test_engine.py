@@ -1,0 +1,605 @@
+"""Generation: transformers' tokens, the same tokens whatever else runs, text that never shows what it must not."""
+
+import asyncio
+import dataclasses
+import itertools
+import math
+import random
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+from transformers import DeepseekV3ForCausalLM
+
+from candor.errors import ConfigError, Overloaded, RequestError
+from candor.infer import Completion, Engine, Piece, SamplingParams
+from candor.infer.engine import Prompt
+from candor.model import Transformer
+from candor.model.hub import save_model
+from candor.text import Tokenizer
+from tests.infer.conftest import CONFIG, VOCAB, greedy_by_hand, random_prompts
+from tests.model.test_transformer import build
+
+GREEDY = SamplingParams(temperature=0, max_tokens=40)
+
+
+async def collect(engine: Engine, prompt: Prompt, params: SamplingParams) -> list[Piece | Completion]:
+    return [event async for event in engine.stream(prompt, params)]
+
+
+def whole(engine: Engine, prompt: Prompt, params: SamplingParams) -> tuple[list[str], Completion]:
+    """The texts of the pieces and the completion, which comes last and once; `generate` gives the same."""
+    *pieces, completion = asyncio.run(collect(engine, prompt, params))
+    assert isinstance(completion, Completion)
+    told = [piece for piece in pieces if isinstance(piece, Piece)]
+    assert len(told) == len(pieces)
+    assert "".join(piece.text for piece in told) == completion.text
+    assert sum((piece.token_ids for piece in told), ()) == completion.token_ids
+    assert sum((piece.logprobs for piece in told), ()) == completion.logprobs
+    assert len(completion.logprobs) == len(completion.token_ids)
+    return [piece.text for piece in told if piece.text], completion
+
+
+# Against transformers.
+
+
+def test_greedy_is_transformers(
+    engine: Engine, model: Transformer, tokenizer: Tokenizer, tmp_path: Path
+) -> None:
+    """Tokens and their log-probabilities, up to the end token or the limit."""
+    save_model(model, tmp_path / "model")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it does not know the MTP layer of a model of two layers
+        reference = DeepseekV3ForCausalLM.from_pretrained(tmp_path / "model", dtype=torch.float32).eval()
+    seen = set()
+    for prompt in ([0], [0, 52, 9, 1, 77], list(range(3, 25))):
+        expected = reference.generate(
+            torch.tensor([prompt]), max_new_tokens=40, do_sample=False, eos_token_id=tokenizer.eos_id, pad_token_id=2,
+            output_logits=True, return_dict_in_generate=True,
+        )  # fmt: skip
+        _, completion = whole(engine, prompt, GREEDY)
+        assert list(completion.token_ids) == expected.sequences[0, len(prompt) :].tolist()
+        logprobs = [
+            float(logits[0].log_softmax(-1)[token])
+            for token, logits in zip(completion.token_ids, expected.logits, strict=True)
+        ]
+        assert completion.logprobs == pytest.approx(logprobs, abs=1e-4)
+        assert completion.text == tokenizer.decode(completion.token_ids, skip_special_tokens=True)
+        seen.add(completion.token_ids)
+    assert len(seen) == 3
+
+
+# A model that says what it is told, to see what becomes of it.
+
+
+class Scripted(nn.Module):
+    """Says the given ids one after the other, whatever it reads, and checks that it is fed what it said."""
+
+    mtp = ()
+
+    def __init__(self, script: Sequence[int]):
+        super().__init__()
+        self.config, self.script = CONFIG, list(script)
+        self.lm_head = nn.Linear(VOCAB, VOCAB, bias=False)
+        nn.init.eye_(self.lm_head.weight)
+        self.said = 0
+
+    def prefill(self, ids: Tensor, latents: Tensor) -> Tensor:
+        return self._say(ids)
+
+    def extend(self, ids: Tensor, lengths: Tensor, latents: Tensor) -> Tensor:
+        assert not self.said or ids.tolist() == [[self.script[self.said - 1]]]
+        assert int(lengths[0]) < latents.shape[2]
+        return self._say(ids)
+
+    def _say(self, ids: Tensor) -> Tensor:
+        wanted = self.script[self.said]
+        self.said += 1
+        return 20.0 * nn.functional.one_hot(torch.tensor(wanted), VOCAB).float().expand(1, ids.shape[1], VOCAB)
+
+
+def told(tokenizer: Tokenizer, ids: Sequence[int], **params: Any) -> tuple[list[str], Completion]:
+    with Engine(cast(Transformer, Scripted(ids)), tokenizer, compile=False) as engine:
+        return whole(engine, [0], SamplingParams(**{"temperature": 0, "max_tokens": len(ids), **params}))
+
+
+def test_characters_come_out_whole(tokenizer: Tokenizer) -> None:
+    """Three bytes for 你, four for 😀: one token each, but a piece only when the character is there."""
+    ids = tokenizer.encode("你a😀")
+    assert len(ids) == 8
+    pieces, completion = told(tokenizer, ids)
+    assert pieces == ["你", "a", "😀"]
+    assert completion.token_ids == tuple(ids) and completion.finish_reason == "length"
+
+
+def test_a_character_cut_by_the_limit_ends_as_replacement(tokenizer: Tokenizer) -> None:
+    pieces, completion = told(tokenizer, tokenizer.encode("a你"), max_tokens=3)
+    assert pieces == ["a", "\ufffd"] and completion.finish_reason == "length"
+    pieces, completion = told(tokenizer, [*tokenizer.encode("a你")[:-1], tokenizer.eos_id])
+    assert pieces == ["a", "\ufffd"] and completion.finish_reason == "stop"
+
+
+def test_the_end_token_ends_and_is_not_shown(tokenizer: Tokenizer) -> None:
+    ids = [*tokenizer.encode("the"), tokenizer.eos_id, *tokenizer.encode("never said")]
+    _, completion = told(tokenizer, ids)
+    assert (completion.text, completion.finish_reason) == ("the", "stop")
+    assert completion.token_ids == tuple(ids[: ids.index(tokenizer.eos_id) + 1])
+    assert told(tokenizer, [tokenizer.eos_id])[0] == []
+
+
+def test_other_special_tokens_are_not_shown_and_do_not_end(tokenizer: Tokenizer) -> None:
+    ids = [*tokenizer.encode("a"), tokenizer.bos_id, tokenizer.pad_id, VOCAB - 1, *tokenizer.encode("b")]
+    _, completion = told(tokenizer, ids)
+    assert completion.text == tokenizer.decode(ids, skip_special_tokens=True)
+    assert completion.text.startswith("a") and completion.text.endswith("b")
+    assert completion.token_ids == tuple(ids)
+
+
+@pytest.mark.parametrize("max_tokens", [1, 2, 5])
+def test_max_tokens(tokenizer: Tokenizer, max_tokens: int) -> None:
+    _, completion = told(tokenizer, tokenizer.encode("12345678"), max_tokens=max_tokens)
+    assert completion.text == "12345678"[:max_tokens] and completion.finish_reason == "length"
+    assert len(completion.token_ids) == max_tokens
+
+
+def test_the_end_token_at_the_limit_is_a_stop(tokenizer: Tokenizer) -> None:
+    _, completion = told(tokenizer, [*tokenizer.encode("12"), tokenizer.eos_id], max_tokens=3)
+    assert completion.finish_reason == "stop"
+
+
+@pytest.mark.parametrize(
+    ("text", "stops", "kept"),
+    [
+        ("one STOP two", ["STOP"], "one "),
+        ("one STO", ["STOP"], "one STO"),
+        ("one STSTOP", ["STOP"], "one ST"),
+        ("STOP", ["STOP"], ""),
+        ("ababac!", ["abac"], "ab"),
+        ("ends。再见", ["。"], "ends"),
+        ("一二三四", ["三四"], "一二"),
+        ("x\n\nUser: y", ["\nUser:", "\n\n"], "x"),
+        ("a b c", ["c", "b"], "a "),
+        ("no stop here", ["nothing"], "no stop here"),
+    ],
+)
+def test_stop_texts(tokenizer: Tokenizer, text: str, stops: list[str], kept: str) -> None:
+    ids = tokenizer.encode(text)
+    _, completion = told(tokenizer, ids, stop=tuple(stops))
+    assert completion.text == kept
+    assert completion.finish_reason == ("length" if kept == text else "stop")
+    assert completion.token_ids == tuple(ids[: len(completion.token_ids)])
+
+
+def test_of_two_stops_in_one_token_the_first_counts(tokenizer: Tokenizer) -> None:
+    ids = tokenizer.encode("x ab")
+    assert tokenizer.decode(ids[-1:]).endswith("ab")
+    _, completion = told(tokenizer, ids, stop=("b", "a"))
+    assert completion.text == "x "
+
+
+def expected_text(tokenizer: Tokenizer, ids: list[int], stops: list[str]) -> tuple[str, bool]:
+    """After each token, does what was said so far hold a stop text? Then all before its first place is the answer."""
+    for count in range(len(ids) + 1):
+        text = b"".join(tokenizer.token_bytes[token] for token in ids[:count]).decode("utf-8", errors="ignore")
+        if places := [text.find(stop) for stop in stops if stop in text]:
+            return text[: min(places)], True
+    return text, False
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    text=st.text("ab你😀\n ", max_size=15),  # at most 60 bytes, which the context holds
+    stops=st.lists(st.text("ab你😀\n", min_size=1, max_size=4), max_size=3),
+)
+def test_no_part_of_a_stop_text_is_ever_shown(tokenizer: Tokenizer, text: str, stops: list[str]) -> None:
+    """For any text and any stops, and no piece holds half a character."""
+    ids = tokenizer.encode(text)
+    kept, stopped = expected_text(tokenizer, ids, stops)
+    if not ids:
+        return
+    pieces, completion = told(tokenizer, ids, stop=tuple(stops))
+    assert (completion.text, completion.finish_reason) == (kept, "stop" if stopped else "length")
+    assert not any("\ufffd" in piece for piece in pieces)
+    assert kept == "".join(pieces)
+
+
+def test_text_is_shown_as_soon_as_it_cannot_be_a_stop(tokenizer: Tokenizer) -> None:
+    """With a stop of four characters three are held back, and without any none."""
+    for stop, shown in (((), list("12345678")), (("STOP",), ["", "", "", *"12345", "678"])):
+        with Engine(cast(Transformer, Scripted(tokenizer.encode("12345678"))), tokenizer, compile=False) as engine:
+            params = SamplingParams(temperature=0, max_tokens=8, stop=stop)
+            events = asyncio.run(collect(engine, [0], params))
+        texts = [event.text for event in events if isinstance(event, Piece)]
+        assert texts == (shown if not stop else [*shown[:-2], "5678"])
+
+
+# Chance.
+
+
+def test_the_same_seed_gives_the_same_text(engine: Engine) -> None:
+    """Whatever the global random state; other seeds, and no seed, give others."""
+    params = SamplingParams(max_tokens=12, seed=5)
+    found = []
+    for state in (1, 2):
+        torch.manual_seed(state)
+        before = torch.get_rng_state()
+        found.append(whole(engine, [0, 9], params))
+        assert torch.equal(before, torch.get_rng_state()), "the caller's random numbers are not touched"
+    assert found[0] == found[1]
+    others = [dataclasses.replace(params, seed=seed) for seed in (6, 7, None, None)]
+    texts = {whole(engine, [0, 9], other)[1].token_ids for other in (params, *others)}
+    assert len(texts) == 5
+
+
+def test_logprobs_are_the_models_own(engine: Engine, model: Transformer) -> None:
+    """Not those of the sharpened and cut distribution that was drawn from."""
+    prompt = [0, 9, 30]
+    params = SamplingParams(temperature=0.5, top_p=0.7, top_k=9, max_tokens=10, seed=1)
+    _, completion = whole(engine, prompt, params)
+    ids = [*prompt, *completion.token_ids]
+    with torch.no_grad():
+        table = model(torch.tensor([ids]))[0].log_softmax(-1)
+    expected = [float(table[place - 1, ids[place]]) for place in range(3, len(ids))]
+    assert completion.logprobs == pytest.approx(expected, abs=1e-4)
+
+
+# What cannot work.
+
+
+@pytest.mark.parametrize(
+    ("prompt", "says"),
+    [
+        ([], "the prompt has no tokens"),
+        ([0, VOCAB], f"token id {VOCAB} is outside the model's vocabulary of {VOCAB}"),
+        ([-1], "token id -1 is outside"),
+        ([3] * 64, "the prompt has 64 tokens, the model's context is 64; shorten it"),
+        ([3] * 1000, "the prompt has 1000 tokens, the model's context is 64; shorten it"),
+    ],
+)
+def test_prompts_that_cannot_work(engine: Engine, prompt: list[int], says: str) -> None:
+    """Alone by stream, and beside others by generate, which go on."""
+    with pytest.raises(RequestError, match=says):
+        asyncio.run(collect(engine, prompt, GREEDY))
+    good, bad, other = engine.generate([[0, 9], prompt, [0, 8]], GREEDY)
+    assert (bad.finish_reason, bad.token_ids, type(bad.error)) == ("error", (), RequestError)
+    assert good.error is None and other.error is None and good.token_ids == engine.generate([[0, 9]], GREEDY)[0].token_ids
+
+
+@pytest.mark.parametrize("length", [1, 50, 62, 63])
+def test_generation_ends_with_the_context(tokenizer: Tokenizer, length: int) -> None:
+    with Engine(cast(Transformer, Scripted(list(itertools.repeat(70, 100)))), tokenizer, compile=False) as engine:
+        _, completion = whole(engine, [3] * length, SamplingParams(temperature=0, max_tokens=100))
+    assert len(completion.token_ids) == 64 - length and completion.finish_reason == "length"
+
+
+# The same tokens, whatever else runs and however it is cut.
+
+
+def seeds(count: int, **more: Any) -> list[SamplingParams]:
+    """Greedy and seeded requests of other temperatures and lengths in turn."""
+    source = random.Random(count)
+    return [
+        SamplingParams(
+            temperature=(0, 1, 0.7)[number % 3],
+            top_p=(1, 0.9)[number % 2],
+            seed=number,
+            max_tokens=source.randrange(1, 24),
+            ignore_eos=True,
+            **more,
+        )
+        for number in range(count)
+    ]
+
+
+def test_a_batch_of_64_says_what_each_alone_says(exact: Transformer, tokenizer: Tokenizer) -> None:
+    prompts, params = random_prompts(64, seed=1), seeds(64)
+    with Engine(exact, tokenizer) as engine:
+        together = engine.generate(prompts, params)
+    with Engine(exact, tokenizer, max_sequences=1) as engine:
+        alone = [engine.generate([prompt], one)[0] for prompt, one in zip(prompts, params, strict=True)]
+    for one, other, prompt, param in zip(together, alone, prompts, params, strict=True):
+        assert (one.token_ids, one.text, one.finish_reason) == (other.token_ids, other.text, other.finish_reason)
+        assert one.logprobs == pytest.approx(other.logprobs, abs=1e-9)
+        if param.temperature == 0:
+            assert one.token_ids == greedy_by_hand(exact, prompt, len(one.token_ids))
+
+
+def test_in_float32_a_batch_differs_at_most_where_two_tokens_are_as_good(
+    model: Transformer, tokenizer: Tokenizer
+) -> None:
+    """Sums of other shapes round differently: a token may change where the choice hung on the seventh digit."""
+    prompts = random_prompts(64, seed=2)
+    params = SamplingParams(temperature=0, max_tokens=24, ignore_eos=True)
+    with Engine(model, tokenizer) as engine:
+        together = engine.generate(prompts, params)
+        alone = [engine.generate([prompt], params)[0] for prompt in prompts]
+    for prompt, one, other in zip(prompts, together, alone, strict=True):
+        apart = next((i for i, (a, b) in enumerate(zip(one.token_ids, other.token_ids, strict=True)) if a != b), None)
+        if apart is not None:
+            logits = model(torch.tensor([[*prompt, *one.token_ids[:apart]]]))[0, -1]
+            assert abs(logits[one.token_ids[apart]] - logits[other.token_ids[apart]]) < 1e-4
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"max_sequences": 3},
+        {"max_sequences": 5, "prefill_tokens": 7},
+        {"cache_tokens": 200},
+        {"max_waiting": 2, "max_sequences": 2},
+        {"speculate": 1},
+        {"speculate": 3, "prefill_tokens": 11, "max_sequences": 6},
+    ],
+    ids=str,
+)
+def test_no_option_changes_the_tokens(exact: Transformer, tokenizer: Tokenizer, options: dict[str, int]) -> None:
+    """Few rows, prompts in small pieces, a tight cache, a short queue, drafts. Drafts draw other random numbers."""
+    prompts, params = random_prompts(40, seed=3), seeds(40)
+    with Engine(exact, tokenizer) as engine:
+        expected = engine.generate(prompts, params)
+    with Engine(exact, tokenizer, **options) as engine:
+        got = engine.generate(prompts, params)
+        stats = engine.stats
+    assert (stats.running, stats.waiting, stats.used_tokens) == (0, 0, 0)
+    for one, other, param in zip(got, expected, params, strict=True):
+        if "speculate" not in options or param.temperature == 0:
+            assert (one.token_ids, one.finish_reason) == (other.token_ids, other.finish_reason)
+            assert one.logprobs == pytest.approx(other.logprobs, abs=1e-9)
+
+
+def test_shared_beginnings_are_read_once(exact: Transformer, tokenizer: Tokenizer) -> None:
+    """A group of 16 answers reads its prompt once; a longer dialogue goes on where the shorter one ended."""
+    (prompt,) = random_prompts(1, seed=4)
+    prompt = [*prompt, *range(10, 30)]
+    with Engine(exact, tokenizer) as engine:
+        group = engine.generate([prompt], SamplingParams(n=16, seed=0, max_tokens=8, ignore_eos=True))
+        assert sorted(one.cached_tokens for one in group) == [0] + [len(prompt) - 1] * 15
+        assert [one.index for one in group] == list(range(16))
+        assert len({one.token_ids for one in group}) > 8
+        longer = [*prompt, *group[3].token_ids, 7, 8, 9]
+        (further,) = engine.generate([longer], SamplingParams(temperature=0, max_tokens=5, ignore_eos=True))
+        assert further.cached_tokens == len(prompt) + 7  # the last token of an answer was never read
+        assert further.token_ids == greedy_by_hand(exact, longer, 5)
+        assert engine.stats.kept_tokens > 0
+        engine.forget()
+        assert engine.stats.kept_tokens == 0
+
+
+class Arrivals:
+    """Requests that come and go at random, by a seed; the engine must not care."""
+
+    def __init__(self, engine: Engine, seed: int, count: int):
+        self.engine, self.source, self.count = engine, random.Random(seed), count
+        self.prompts, self.params = random_prompts(count, seed), seeds(count)
+        self.done: dict[int, Completion] = {}
+
+    async def one(self, number: int) -> None:
+        await asyncio.sleep(self.source.random() * 0.05)
+        patience = self.source.choice([0, 1, 3, 100])
+        events = self.engine.stream(self.prompts[number], self.params[number])
+        async for event in events:
+            patience -= 1
+            if isinstance(event, Completion):
+                self.done[number] = event
+            elif patience < 0:
+                break  # the client has gone
+        await events.aclose()  # type: ignore[attr-defined]
+
+    async def all(self) -> None:
+        await asyncio.gather(*(self.one(number) for number in range(self.count)))
+
+
+@pytest.mark.parametrize("speculate", [0, 2])
+@pytest.mark.parametrize("seed", range(4))
+def test_random_arrivals_and_disappearances(
+    exact: Transformer, tokenizer: Tokenizer, seed: int, speculate: int
+) -> None:
+    """Whoever stays to the end gets what he would get alone."""
+    options = random.Random(seed)
+    with Engine(
+        exact, tokenizer, max_sequences=options.randrange(1, 9), prefill_tokens=options.randrange(3, 60),
+        cache_tokens=options.choice([130, 500, None]), speculate=speculate,
+    ) as engine:  # fmt: skip
+        arrivals = Arrivals(engine, seed, 40)
+        asyncio.run(arrivals.all())
+        assert len(arrivals.done) > 5
+        engine.forget()  # waits until nothing runs
+        assert (engine.stats.running, engine.stats.waiting, engine.stats.used_tokens) == (0, 0, 0)
+    with Engine(exact, tokenizer, max_sequences=1, speculate=speculate) as alone:
+        for number, completion in arrivals.done.items():
+            (expected,) = alone.generate([arrivals.prompts[number]], arrivals.params[number])
+            assert (completion.token_ids, completion.text) == (expected.token_ids, expected.text)
+
+
+# What goes wrong for one request goes wrong for that one alone.
+
+
+def test_errors_stay_with_their_request(exact: Transformer, tokenizer: Tokenizer) -> None:
+    def broken(prompt: Sequence[int], answer: Sequence[int], logits: Tensor) -> Tensor:
+        if len(answer) == 3:
+            raise ValueError("out of ideas")
+        return logits
+
+    def nothing(prompt: Sequence[int], answer: Sequence[int], logits: Tensor) -> Tensor:
+        return torch.full_like(logits, -math.inf)
+
+    prompts, params = random_prompts(12, seed=5), seeds(12)
+    params[2] = SamplingParams(max_tokens=9, logits_processors=(broken,))
+    params[5] = SamplingParams(max_tokens=9, logits_processors=(nothing,))
+    params[7] = SamplingParams(max_tokens=10**6)
+    params[8] = SamplingParams(logit_bias=((VOCAB, 1.0),))
+    prompts[9] = [0] * 500
+    with Engine(exact, tokenizer, cache_tokens=63) as engine:
+        got = engine.generate(prompts, params)
+        expected = engine.generate(prompts[:2], params[:2])
+    said = {number: str(one.error) for number, one in enumerate(got) if one.error}
+    assert sorted(said) == [2, 5, 7, 8, 9]
+    assert "a logits processor failed: ValueError: out of ideas" in said[2]
+    assert "no token that could come next" in said[5]
+    assert "take 64 cached tokens, the engine has 63" in said[7]
+    assert f"token id {VOCAB} is outside" in said[8] and "the prompt has 500 tokens" in said[9]
+    assert all(isinstance(got[number].error, RequestError) for number in said)
+    assert [one.token_ids for one in got[:2]] == [one.token_ids for one in expected]
+    assert all(one.finish_reason == "length" for number, one in enumerate(got) if number not in said)
+
+
+def test_want_of_memory_ends_one_request(
+    exact: Transformer, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The allocator refuses the large one; it ends alone, and the others are served."""
+    from candor.infer.cache import LatentCache
+
+    reserve = LatentCache.reserve
+
+    def refusing(self: LatentCache, rows: int, tokens: int, keep: int) -> None:
+        if tokens > 50:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes.")
+        reserve(self, rows, tokens, keep)
+
+    monkeypatch.setattr(LatentCache, "reserve", refusing)
+    with Engine(exact, tokenizer) as engine:
+        good, large, other = engine.generate(
+            [[0, 5], [0, 6], [0, 7]], [SamplingParams(temperature=0, max_tokens=size) for size in (9, 60, 9)]
+        )
+    assert "there is no memory for a cache" in str(large.error)
+    assert good.token_ids == greedy_by_hand(exact, [0, 5], 9) and other.token_ids == greedy_by_hand(exact, [0, 7], 9)
+
+
+def test_a_step_that_fails_ends_its_requests_and_the_engine_goes_on(
+    exact: Transformer, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Engine(exact, tokenizer) as engine:
+        monkeypatch.setattr(exact, "prefill", lambda *_: (_ for _ in ()).throw(RuntimeError("out of memory\nmore")))
+        (failed,) = engine.generate([[0, 5]], GREEDY)
+        assert "a step of the engine failed (RuntimeError: out of memory)" in str(failed.error)
+        monkeypatch.undo()
+        (good,) = engine.generate([[0, 5]], SamplingParams(temperature=0, max_tokens=9))
+        assert good.token_ids == greedy_by_hand(exact, [0, 5], 9)
+
+
+def test_damaged_weights_are_an_error_not_a_text(tokenizer: Tokenizer) -> None:
+    model = build(CONFIG)
+    with torch.no_grad():
+        model.norm.weight[3] = math.nan
+    with Engine(model, tokenizer) as engine:
+        for params in (GREEDY, SamplingParams(seed=1), SamplingParams(temperature=0.5, top_p=0.9, top_k=5)):
+            (one,) = engine.generate([[0, 5]], params)
+            assert "not finite" in str(one.error) and one.finish_reason == "error"
+
+
+def test_a_full_queue_refuses_streams_and_makes_generate_wait(exact: Transformer, tokenizer: Tokenizer) -> None:
+    async def crowd(engine: Engine) -> list[Any]:
+        params = SamplingParams(max_tokens=20, seed=1, ignore_eos=True)
+        return await asyncio.gather(
+            *(collect(engine, [0, 5], params) for _ in range(12)), return_exceptions=True
+        )
+
+    with Engine(exact, tokenizer, max_sequences=1, max_waiting=3) as engine:
+        results = asyncio.run(crowd(engine))
+        refused = [one for one in results if isinstance(one, Overloaded)]
+        assert 6 <= len(refused) <= 9 and "3 requests are waiting already" in str(refused[0])
+        assert len({one[-1].token_ids for one in results if isinstance(one, list)}) == 1
+        assert len(engine.generate([[0, 5]] * 12, SamplingParams(max_tokens=2))) == 12
+
+
+def test_cancel_frees_the_cache_at_once(exact: Transformer, tokenizer: Tokenizer) -> None:
+    async def leave(engine: Engine) -> tuple[int, int]:
+        events = engine.stream([0, 5], SamplingParams(max_tokens=60, ignore_eos=True))
+        await anext(events)
+        before = engine.stats.used_tokens
+        await events.aclose()  # type: ignore[attr-defined]
+        for _ in range(200):
+            if not engine.stats.running:
+                break
+            await asyncio.sleep(0.01)
+        return before, engine.stats.used_tokens
+
+    with Engine(exact, tokenizer) as engine:
+        before, after = asyncio.run(leave(engine))
+        assert before >= 2 and after == 0
+
+
+def test_closing_ends_what_runs(exact: Transformer, tokenizer: Tokenizer) -> None:
+    async def closed(engine: Engine) -> list[Piece | Completion]:
+        task = asyncio.create_task(collect(engine, [0, 5], SamplingParams(max_tokens=60, ignore_eos=True)))
+        await asyncio.sleep(0.02)
+        engine.close()
+        return await task
+
+    engine = Engine(exact, tokenizer)
+    completion = asyncio.run(closed(engine))[-1]
+    assert isinstance(completion, Completion) and completion.finish_reason in ("cancelled", "length")
+    with pytest.raises(RequestError, match="closed"):
+        engine.generate([[0, 5]])
+    engine.close()
+
+
+# Weights.
+
+
+def test_new_weights_count_from_the_next_request(tokenizer: Tokenizer) -> None:
+    """And nothing that the old ones put into the cache is used again."""
+    model, other = build(CONFIG), build(CONFIG)
+    other.init_weights(0.3, torch.Generator().manual_seed(9))
+    prompt = list(range(5, 30))
+    params = SamplingParams(temperature=0, max_tokens=9, ignore_eos=True)
+    with Engine(model, tokenizer) as engine:
+        (before,) = engine.generate([prompt], params)
+        engine.update_weights(other.state_dict())
+        (after,) = engine.generate([prompt], params)
+        assert after.cached_tokens == 0
+        assert after.token_ids == greedy_by_hand(other, prompt, 9) != before.token_ids
+        with pytest.raises(RequestError, match="no tensor lm_head.weight of shape"):
+            engine.update_weights({"norm.weight": other.norm.weight, "lm_head.weight": torch.zeros(2)})
+        with torch.no_grad():
+            model.load_state_dict(build(CONFIG).state_dict())
+        engine.update_weights()
+        assert engine.generate([prompt], params)[0].token_ids == before.token_ids
+
+
+# The engine itself.
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"max_sequences": 0}, "max_sequences=0 must be at least 1"),
+        ({"cache_tokens": 0}, "cache_tokens=0"),
+        ({"speculate": -1}, "speculate=-1 must be 0 or more"),
+    ],
+)
+def test_options_that_cannot_work(model: Transformer, tokenizer: Tokenizer, options: dict[str, int], says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        Engine(model, tokenizer, **options)
+
+
+def test_a_model_without_mtp_cannot_draft(tokenizer: Tokenizer) -> None:
+    with pytest.raises(ConfigError, match="has no MTP module"):
+        Engine(build(dataclasses.replace(CONFIG, num_nextn_predict_layers=0)), tokenizer, speculate=1)
+
+
+def test_bytes_per_cached_token(exact: Transformer, tokenizer: Tokenizer) -> None:
+    """Two layers of kv_lora_rank + qk_rope_head_dim values, not full heads."""
+    c = CONFIG
+    with Engine(exact, tokenizer) as engine:
+        assert engine.stats.bytes_per_token == 2 * (c.kv_lora_rank + c.qk_rope_head_dim) * 8
+
+
+def test_top_logprobs_and_stop_ids(engine: Engine, model: Transformer) -> None:
+    (one,) = engine.generate([[0, 9]], SamplingParams(temperature=0, max_tokens=6, logprobs=3, ignore_eos=True))
+    assert len(one.top_logprobs) == 6
+    for token, logprob, top in zip(one.token_ids, one.logprobs, one.top_logprobs, strict=True):
+        assert top[0] == (token, pytest.approx(logprob)) and len(top) == 3
+        assert top[0][1] >= top[1][1] >= top[2][1]
+    table = model(torch.tensor([[0, 9]]))[0, -1].log_softmax(-1).topk(3)
+    assert [token for token, _ in one.top_logprobs[0]] == table.indices.tolist()
+    stopping = SamplingParams(temperature=0, max_tokens=6, stop_token_ids=(one.token_ids[2],), ignore_eos=True)
+    (cut,) = engine.generate([[0, 9]], stopping)
+    first = one.token_ids.index(one.token_ids[2])
+    assert cut.token_ids == one.token_ids[: first + 1] and cut.finish_reason == "stop"
