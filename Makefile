@@ -38,10 +38,16 @@ lint: install ## style, types, import contracts
 	@.bench/transformers/bin/pip install --quiet --disable-pip-version-check -c constraints.txt torch
 	@.bench/transformers/bin/pip install --quiet --disable-pip-version-check -c constraints.txt 'transformers>=5.23'
 
-bench-install: install .bench/transformers/bin/python ## environments of the peers that the benchmarks run against
+.bench/llamacpp/bin/python:
+	@echo "building llama.cpp into .bench/llamacpp (five to ten minutes) ..."
+	@$(PYTHON) -m venv .bench/llamacpp
+	@.bench/llamacpp/bin/pip install --quiet --disable-pip-version-check 'llama-cpp-python[server]==0.3.36' || { rm -rf .bench/llamacpp; exit 1; }
+
+bench-install: install .bench/transformers/bin/python .bench/llamacpp/bin/python ## environments of the peers that the benchmarks run against
 
 bench: bench-install ## the benchmarks: Candor and its peers side by side
 	@$(BIN)/python bench/loader.py
 	@$(BIN)/python bench/train_step.py
+	@$(BIN)/python bench/decode.py
 
 .PHONY: help install laptop test quick lint bench bench-install

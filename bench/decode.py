@@ -124,9 +124,9 @@ def llamacpp(folder: Path, how: str) -> Run:
         (prompt,), (tokens,) = prompts, wanted
         model.reset()
         start = time.perf_counter()
-        count, first = 0, 0.0
-        for _ in model.generate(prompt, temp=1.0, top_k=0, top_p=1.0, min_p=0.0, reset=False):
-            count += 1
+        first = 0.0
+        tokens_of = model.generate(prompt, temp=1.0, top_k=0, top_p=1.0, min_p=0.0, reset=False)
+        for count, _ in enumerate(tokens_of, start=1):
             first = first or time.perf_counter() - start
             if count == tokens:
                 break
@@ -259,7 +259,9 @@ def main() -> None:
             results = measure(sides, arguments.speculate, vocabulary, sequences, arguments.rounds, say)
             figures[str(sequences)] = results
             show(f"{arguments.speculate}, {sequences} sequences", results)
-            ratios[f"plain.speculate.{sequences}"] = speed(results, "candor speculate") / speed(results, "candor float32")
+            ratios[f"plain.speculate.{sequences}"] = speed(results, "candor speculate") / speed(
+                results, "candor float32"
+            )
     else:
         with tempfile.TemporaryDirectory() as folder:
             make_models(arguments.sizes, Path(folder))

@@ -215,7 +215,7 @@ def main() -> None:
             except RuntimeError as error:
                 say(f"{size}: {name} does not run: {str(error).strip().splitlines()[-1]}")
         turns = arguments.rounds
-        for turn in range(turns):
+        for _ in range(turns):
             for worker in workers.values():
                 worker.run(max(2, 48 // turns))
         say(

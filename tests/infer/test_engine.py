@@ -49,9 +49,7 @@ def whole(engine: Engine, prompt: Prompt, params: SamplingParams) -> tuple[list[
 # Against transformers.
 
 
-def test_greedy_is_transformers(
-    engine: Engine, model: Transformer, tokenizer: Tokenizer, tmp_path: Path
-) -> None:
+def test_greedy_is_transformers(engine: Engine, model: Transformer, tokenizer: Tokenizer, tmp_path: Path) -> None:
     """Tokens and their log-probabilities, up to the end token or the limit."""
     save_model(model, tmp_path / "model")
     with warnings.catch_warnings():
@@ -268,7 +266,9 @@ def test_prompts_that_cannot_work(engine: Engine, prompt: list[int], says: str) 
         asyncio.run(collect(engine, prompt, GREEDY))
     good, bad, other = engine.generate([[0, 9], prompt, [0, 8]], GREEDY)
     assert (bad.finish_reason, bad.token_ids, type(bad.error)) == ("error", (), RequestError)
-    assert good.error is None and other.error is None and good.token_ids == engine.generate([[0, 9]], GREEDY)[0].token_ids
+    assert (
+        good.error is None and other.error is None and good.token_ids == engine.generate([[0, 9]], GREEDY)[0].token_ids
+    )
 
 
 @pytest.mark.parametrize("length", [1, 50, 62, 63])
@@ -496,9 +496,7 @@ def test_damaged_weights_are_an_error_not_a_text(tokenizer: Tokenizer) -> None:
 def test_a_full_queue_refuses_streams_and_makes_generate_wait(exact: Transformer, tokenizer: Tokenizer) -> None:
     async def crowd(engine: Engine) -> list[Any]:
         params = SamplingParams(max_tokens=20, seed=1, ignore_eos=True)
-        return await asyncio.gather(
-            *(collect(engine, [0, 5], params) for _ in range(12)), return_exceptions=True
-        )
+        return await asyncio.gather(*(collect(engine, [0, 5], params) for _ in range(12)), return_exceptions=True)
 
     with Engine(exact, tokenizer, max_sequences=1, max_waiting=3) as engine:
         results = asyncio.run(crowd(engine))
@@ -555,7 +553,7 @@ def test_new_weights_count_from_the_next_request(tokenizer: Tokenizer) -> None:
         (after,) = engine.generate([prompt], params)
         assert after.cached_tokens == 0
         assert after.token_ids == greedy_by_hand(other, prompt, 9) != before.token_ids
-        with pytest.raises(RequestError, match="no tensor lm_head.weight of shape"):
+        with pytest.raises(RequestError, match=r"no tensor lm_head\.weight of shape"):
             engine.update_weights({"norm.weight": other.norm.weight, "lm_head.weight": torch.zeros(2)})
         with torch.no_grad():
             model.load_state_dict(build(CONFIG).state_dict())

@@ -149,9 +149,7 @@ def _params(
 
     schema = None if json_schema is None else files.read_json(json_schema)
     structure = StructuredOutput(schema, regex) if regex is not None or schema is not None else None
-    return SamplingParams(
-        temperature, top_p, top_k, max_tokens, seed, tuple(stop or ()), structured_outputs=structure
-    )
+    return SamplingParams(temperature, top_p, top_k, max_tokens, seed, tuple(stop or ()), structured_outputs=structure)
 
 
 @app.command()

@@ -312,27 +312,23 @@ class Batch:
                 except Exception as error:  # a processor is the user's code
                     errors[at] = RequestError(f"a logits processor failed: {type(error).__name__}: {error}")
         drafts = [row.drafts[place] if place < len(row.drafts) else None for row in rows]
-        if all(one.temperature == 0 for one in params):
-            tokens = shaped.argmax(-1)
-            kept = [bool(draft) and draft.token == token for draft, token in zip(drafts, tokens.tolist(), strict=True)]
+        kept = [False] * len(rows)
+        if not any(drafts):
+            tokens = self.model.draw(shaped, params, [row.running.random.random() for row in rows])
         else:
             shares = distribution(shaped, params)
-            kept = [False] * len(rows)
-            if any(drafts):
-                proposed = self._tensor([draft.token if draft else 0 for draft in drafts])
-                for at, (draft, share) in enumerate(
-                    zip(drafts, shares.gather(1, proposed[:, None])[:, 0].tolist(), strict=True)
-                ):
-                    if draft is None:
-                        continue
-                    kept[at] = rows[at].running.random.random() * draft.share < share
-                    if not kept[at]:
-                        rest = (shares[at] - draft.shares).clamp(min=0)
-                        shares[at] = rest if rest.sum() > 0 else shares[at]
+            proposed = self._tensor([draft.token if draft else 0 for draft in drafts])
+            found = shares.gather(1, proposed[:, None])[:, 0].tolist()
+            for at, (draft, share) in enumerate(zip(drafts, found, strict=True)):
+                if draft is None:
+                    continue
+                kept[at] = rows[at].running.random.random() * draft.share < share
+                if not kept[at]:
+                    rest = (shares[at] - draft.shares).clamp(min=0)
+                    shares[at] = rest if rest.sum() > 0 else shares[at]
             tokens = draw(shares, [0.0 if keep else row.running.random.random()
                                    for row, keep in zip(rows, kept, strict=True)])  # fmt: skip
-            if any(kept):
-                tokens = torch.where(self._tensor(kept), proposed, tokens)
+            tokens = torch.where(self._tensor(kept), proposed, tokens)
         self.accepted += sum(kept)
         logprobs = table.gather(1, tokens[:, None])[:, 0].tolist()
         most = max(one.logprobs for one in params)
@@ -374,4 +370,3 @@ def _shaped(table: Tensor, request: Request) -> Tensor:
     if not line.max() > float("-inf"):
         raise RequestError("penalties, bias and processors leave no token that could come next")
     return line
-

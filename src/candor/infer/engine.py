@@ -4,6 +4,7 @@ One thread steps (`batch.py` says what a step is); `generate` and `stream` hand 
 """
 
 import asyncio
+import atexit
 import contextlib
 import functools
 import threading
@@ -11,7 +12,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -63,7 +64,7 @@ class Engine:
     `max_sequences` run at a time, `max_waiting` more may queue. `cache_tokens` bounds the cache, counted as rows times
     the longest row (default: a quarter of the device's memory); `prefill_tokens` bounds how much of prompts is read
     between two tokens of the running ones. `speculate` drafts so many tokens a step with the model's MTP module.
-    `compile`: True or False; None compiles on a CPU that has a C++ compiler (ten seconds at the first use on a machine).
+    `compile`: True or False; None compiles on a CPU that has a C++ compiler (ten seconds, once on a machine).
     Compiled on a CPU, an answer is the same to the last bit whatever else runs, float32 or bfloat16 weights alike.
     Close the engine, or use it as a context, to end its thread.
     """
@@ -110,6 +111,7 @@ class Engine:
         self._wake = threading.Condition()
         self._thread = threading.Thread(target=self._work, name="candor-engine", daemon=True)
         self._thread.start()
+        atexit.register(self.close)  # a thread that dies inside PyTorch would abort the process
 
     def __enter__(self) -> "Engine":
         return self
@@ -125,6 +127,7 @@ class Engine:
             self._closed = True
             self._wake.notify_all()
         self._thread.join()
+        atexit.unregister(self.close)
 
     # Requests
 

@@ -80,9 +80,10 @@ def _cut(shares: Tensor, rows: Sequence[SamplingParams]) -> Tensor:
 
 def draw(probabilities: Tensor, chances: Sequence[float]) -> Tensor:
     """One token for each row of [B, vocab] by its number from [0, 1): the inverse of the distribution function."""
-    sums = probabilities.double().cumsum(-1)
-    wanted = torch.tensor(chances, dtype=torch.float64, device=sums.device)[:, None] * sums[:, -1:]
+    sums = probabilities.cumsum(-1)  # in float64 inside
+    all_of_them = sums[:, -1:]
+    wanted = torch.tensor(chances, dtype=sums.dtype, device=sums.device)[:, None] * all_of_them
+    # Rounding may put the wanted sum on the last one; below it there is a token with some probability.
+    wanted = torch.minimum(wanted, torch.nextafter(all_of_them, torch.zeros_like(all_of_them)))
     tokens = torch.searchsorted(sums, wanted, right=True)[:, 0]
-    # Rounding may put the wanted sum on the last one: then the last token with any probability.
-    last = (sums < sums[:, -1:]).sum(-1)
-    return torch.minimum(tokens, last)
+    return tokens.clamp(max=sums.shape[1] - 1)  # sums that are no numbers have no place

@@ -9,6 +9,8 @@ from torch import Tensor
 
 from candor.errors import ConfigError
 from candor.infer.native import NativeStep, compiler
+from candor.infer.params import SamplingParams
+from candor.infer.sampler import distribution, draw
 from candor.model import Transformer
 
 
@@ -25,11 +27,16 @@ class Step(Protocol):
     def states(self, ids: Tensor, lengths: Tensor, latents: Tensor, counts: Sequence[int]) -> Tensor:
         """The main model's states after the tokens `ids` [B, S]."""
 
-    def draft(self, next_ids: Tensor, hidden: Tensor, lengths: Tensor, latents: Tensor, counts: Sequence[int]) -> Tensor:
+    def draft(
+        self, next_ids: Tensor, hidden: Tensor, lengths: Tensor, latents: Tensor, counts: Sequence[int]
+    ) -> Tensor:
         """The MTP module's states, from the main model's and the tokens `next_ids` [B, S] that follow each."""
 
     def table(self, states: Tensor) -> Tensor:
         """Log-probabilities [M, vocab] float32 after the states [M, D]."""
+
+    def draw(self, table: Tensor, rows: Sequence[SamplingParams], chances: Sequence[float]) -> Tensor:
+        """One token [M] int64 for each row of the log-probabilities [M, vocab], by its number from [0, 1)."""
 
     def refresh(self) -> None:
         """The model's tensors were replaced."""
@@ -49,13 +56,21 @@ class TorchStep:
             return self.model.prefill(ids, latents[:, :, : ids.shape[1]])
         return self._extend(ids, lengths, latents)
 
-    def draft(self, next_ids: Tensor, hidden: Tensor, lengths: Tensor, latents: Tensor, counts: Sequence[int]) -> Tensor:
+    def draft(
+        self, next_ids: Tensor, hidden: Tensor, lengths: Tensor, latents: Tensor, counts: Sequence[int]
+    ) -> Tensor:
         """See `Step`."""
         return self.model.draft(next_ids, hidden, latents, lengths)
 
     def table(self, states: Tensor) -> Tensor:
         """See `Step`."""
         return self.model.lm_head(states).float().log_softmax(-1)
+
+    def draw(self, table: Tensor, rows: Sequence[SamplingParams], chances: Sequence[float]) -> Tensor:
+        """See `Step`."""
+        if all(row.temperature == 0 for row in rows):
+            return table.argmax(-1)
+        return draw(distribution(table, rows), chances)
 
     def refresh(self) -> None:
         """See `Step`: nothing is kept here."""
@@ -67,7 +82,9 @@ def step_for(model: Transformer, compiled: bool | None) -> Step:
     if weight.device.type != "cpu" or weight.dtype not in (torch.float32, torch.bfloat16) or compiled is False:
         return TorchStep(model, compiled=bool(compiled))
     if compiled is None and compiler() is None:
-        warnings.warn("there is no C++ compiler (g++ or clang++): generation runs uncompiled, ten times slower", stacklevel=3)
+        warnings.warn(
+            "there is no C++ compiler (g++ or clang++): generation runs uncompiled, ten times slower", stacklevel=3
+        )
         return TorchStep(model)
     try:
         return NativeStep(model)

@@ -25,7 +25,7 @@ class Places(NamedTuple):
     """[B, 1, S, rope / 2] float32."""
     sin: Tensor
     """As `cos`."""
-    index: Tensor
+    slots: Tensor
     """[B, S, R] int64: the row of `latents` that each value is written to."""
     bias: Tensor
     """[B, 1, S, T]: 0 for the tokens up to the own one, minus infinity behind."""
@@ -98,7 +98,7 @@ class LatentAttention(nn.Module):
         B, S, _ = x.shape
         q_nope, q_rope = self._queries(x, places.cos, places.sin)
         latent, key = self._latents(x, places.cos, places.sin)
-        latents.scatter_(1, places.index, torch.cat((latent, key[:, 0]), dim=-1))
+        latents.scatter_(1, places.slots, torch.cat((latent, key[:, 0]), dim=-1))
         up = self.kv_b_proj.weight.to(x.dtype).view(c.num_attention_heads, -1, c.kv_lora_rank)
         up_k, up_v = up.split((c.qk_nope_head_dim, c.v_head_dim), dim=1)
         q = torch.cat((q_nope @ up_k, q_rope), dim=-1)  # [B, H, S, R]

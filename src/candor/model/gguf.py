@@ -1,4 +1,4 @@
-"""A model folder as one GGUF file that llama.cpp reads (architecture `deepseek2`), tokenizer and chat template included.
+"""A model folder as one GGUF file for llama.cpp (architecture `deepseek2`), tokenizer and chat template included.
 
 llama.cpp's own converter knows vocabularies by a hash and refuses new ones; this one writes any tokenizer that has
 DeepSeek-V3's split pattern. MTP modules are left out: llama.cpp has no use for them.
@@ -67,6 +67,7 @@ def write_gguf(folder: str | Path, path: str | Path, dtype: GgufType = "f16") ->
 
 def _write_shape(writer: gguf.GGUFWriter, model: Transformer, kind: gguf.LlamaFileType) -> None:
     c = model.config
+    assert c.q_lora_rank is not None
     writer.add_file_type(kind)
     writer.add_vocab_size(c.vocab_size)
     writer.add_context_length(c.max_position_embeddings)

@@ -119,9 +119,7 @@ class Transformer(nn.Module):
         """Token ids [B, S] int64 -> states after the final norm [B, S, D]."""
         return self._main(input_ids, None, None)[0]
 
-    def _main(
-        self, input_ids: Tensor, mask: Tensor | None, latents: Tensor | None
-    ) -> tuple[Tensor, list[Routing]]:
+    def _main(self, input_ids: Tensor, mask: Tensor | None, latents: Tensor | None) -> tuple[Tensor, list[Routing]]:
         """`hidden`, and what the routers did, layer by layer."""
         x = self._embed(input_ids)
         cos, sin = rotations(self.config, torch.arange(input_ids.shape[1], device=input_ids.device))
@@ -153,8 +151,9 @@ class Transformer(nn.Module):
         """
         x = self._embed(input_ids)
         places = Places.behind(self.config, lengths, input_ids.shape[1], latents.shape[2], x.dtype)
-        for layer, kept in zip(self.layers, latents, strict=False):
-            x = layer.extend(x, places, kept)
+        for index, layer in enumerate(self.layers):
+            assert isinstance(layer, DecoderLayer)
+            x = layer.extend(x, places, latents[index])
         return self.norm(x)
 
     def draft(self, next_ids: Tensor, hidden: Tensor, latents: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -164,6 +163,7 @@ class Transformer(nn.Module):
         `extend`; None for the first tokens, as in `prefill`.
         """
         module, embedded, kept = self.mtp[0], self._embed(next_ids), latents[self.config.num_hidden_layers]
+        assert isinstance(module, NextTokenModule)
         if lengths is None:
             cos, sin = rotations(self.config, torch.arange(next_ids.shape[1], device=next_ids.device))
             return module(embedded, hidden, cos, sin, latents=kept)[0]

@@ -16,9 +16,11 @@ from torch import Tensor
 
 from candor import files
 from candor.errors import ConfigError
+from candor.infer.params import SamplingParams
 from candor.model import Transformer
+from candor.model.moe import MoE
 from candor.model.rope import rotations, softmax_scale
-from candor.model.transformer import DecoderLayer
+from candor.model.transformer import DecoderLayer, NextTokenModule
 
 _FLAGS = ("-O3", "-std=c++17", "-shared", "-fPIC", "-pthread")
 
@@ -33,9 +35,18 @@ class _Shape(ctypes.Structure):
     ]  # fmt: skip
 
 
+class _Choice(ctypes.Structure):
+    _fields_ = [
+        ("temperature", ctypes.c_float), ("top_p", ctypes.c_float), ("min_p", ctypes.c_float),
+        ("top_k", ctypes.c_int32), ("chance", ctypes.c_double),
+    ]  # fmt: skip
+
+
 def compiler() -> str | None:
     """A C++ compiler of this machine, or None."""
-    return next((found for name in (os.environ.get("CXX"), "g++", "clang++") if name and (found := shutil.which(name))), None)
+    return next(
+        (found for name in (os.environ.get("CXX"), "g++", "clang++") if name and (found := shutil.which(name))), None
+    )
 
 
 @cache
@@ -47,7 +58,11 @@ def _library() -> ctypes.CDLL:
         raise ConfigError("the compiled step needs a C++ compiler; install g++ or clang++, or pass compile=False")
     about = subprocess.run([command, "--version"], capture_output=True, text=True, check=False).stdout
     cpu = Path("/proc/cpuinfo")
-    lines = [line for line in cpu.read_text().splitlines() if line.startswith(("flags", "Features"))][:1] if cpu.exists() else []
+    lines = (
+        [line for line in cpu.read_text().splitlines() if line.startswith(("flags", "Features"))][:1]
+        if cpu.exists()
+        else []
+    )
     key = hashlib.sha256("\0".join([source.decode(), about, platform.machine(), *lines, *_FLAGS]).encode()).hexdigest()
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "candor" / "native"
     path = folder / f"step-{key[:24]}.so"
@@ -63,7 +78,10 @@ def _compile(command: str, source: bytes, path: Path) -> None:
     problem = ""
     for machine in ("-march=native", "-mcpu=native"):
         done = subprocess.run(
-            [command, *_FLAGS, machine, "-x", "c++", "-", "-o", str(path)], input=source, capture_output=True, check=False
+            [command, *_FLAGS, machine, "-x", "c++", "-", "-o", str(path)],
+            input=source,
+            capture_output=True,
+            check=False,
         )
         if done.returncode == 0:
             return
@@ -93,7 +111,9 @@ class NativeStep:
             dense_layers=c.first_k_dense_replace, bf16=kind == torch.bfloat16,
             scaling=c.routed_scaling_factor, scale=softmax_scale(c), eps=c.rms_norm_eps,
         )  # fmt: skip
-        self._handle = ctypes.c_void_p(self._library.candor_new(ctypes.byref(shape), threads or torch.get_num_threads()))
+        self._handle = ctypes.c_void_p(
+            self._library.candor_new(ctypes.byref(shape), threads or torch.get_num_threads())
+        )
         cos, sin = rotations(c, torch.arange(c.max_position_embeddings + 64))
         self._turns = cos.contiguous(), sin.contiguous()
         self.refresh()
@@ -107,8 +127,11 @@ class NativeStep:
         m = self.model
         layers = [*m.layers, *(module.layer for module in m.mtp)]
         self._kept = [_layer(layer) for layer in layers]  # the tensors live as long as their addresses are known
-        module = m.mtp[0] if m.mtp else None
-        extra = [module.enorm.weight, module.hnorm.weight, module.eh_proj.weight, module.norm.weight] if module else [None] * 4
+        extra: list[Tensor | None] = [None] * 4
+        if m.mtp:
+            module = m.mtp[0]
+            assert isinstance(module, NextTokenModule)
+            extra = [module.enorm.weight, module.hnorm.weight, module.eh_proj.weight, module.norm.weight]
         self._top = [_plain(x) for x in (m.embed_tokens.weight, m.norm.weight, m.lm_head.weight, *extra)]
         self._library.candor_weights(
             self._handle, _addresses(self._top), _addresses([x for kept in self._kept for x in kept]), len(layers),
@@ -119,7 +142,9 @@ class NativeStep:
         """The main model's states [B, S, D] after the tokens `ids` [B, S]."""
         return self._run(ids, lengths, latents, counts, None)
 
-    def draft(self, next_ids: Tensor, hidden: Tensor, lengths: Tensor, latents: Tensor, counts: Sequence[int]) -> Tensor:
+    def draft(
+        self, next_ids: Tensor, hidden: Tensor, lengths: Tensor, latents: Tensor, counts: Sequence[int]
+    ) -> Tensor:
         """The MTP module's states [B, S, D]."""
         return self._run(next_ids, lengths, latents, counts, hidden.contiguous())
 
@@ -144,17 +169,30 @@ class NativeStep:
         self._library.candor_table(self._handle, ctypes.c_int64(len(states)), _at(states), _at(out))
         return out
 
+    def draw(self, table: Tensor, rows: Sequence[SamplingParams], chances: Sequence[float]) -> Tensor:
+        """One token [M] int64 for each row of the log-probabilities [M, vocab], by its number from [0, 1)."""
+        table = table.contiguous()
+        choices = (_Choice * len(rows))(
+            *(_Choice(row.temperature, row.top_p, row.min_p, min(row.top_k, 2**31 - 1), chance)
+              for row, chance in zip(rows, chances, strict=True))
+        )  # fmt: skip
+        out = torch.empty(len(rows), dtype=torch.int64)
+        self._library.candor_draw(self._handle, ctypes.c_int64(len(rows)), _at(table), choices, _at(out))
+        return out
+
 
 def _layer(layer: DecoderLayer) -> list[Tensor | None]:
     """In the order of `Layer` in step.cpp."""
     a, mlp = layer.self_attn, layer.mlp
     queries = (a.q_a_proj, a.q_a_layernorm, a.q_b_proj) if a.config.q_lora_rank else (None, None, a.q_proj)
     attention = (layer.input_layernorm, *queries, a.kv_a_proj_with_mqa, a.kv_a_layernorm, a.kv_b_proj, a.o_proj)
-    dense = getattr(mlp, "shared_experts", mlp)
-    maps = (dense.gate_proj, dense.up_proj, dense.down_proj) if dense is not None else (None,) * 3
-    modules = (*attention, layer.post_attention_layernorm, *maps)
-    stacks = [mlp.gate.weight, mlp.gate.e_score_correction_bias, mlp.experts.gate_up, mlp.experts.down] if hasattr(mlp, "experts") else [None] * 4
-    return [*(None if module is None else _plain(module.weight) for module in modules), *map(_plain, stacks)]
+    dense = mlp.shared_experts if isinstance(mlp, MoE) else mlp
+    maps = (None, None, None) if dense is None else (dense.gate_proj, dense.up_proj, dense.down_proj)
+    weights = [None if part is None else part.weight for part in (*attention, layer.post_attention_layernorm, *maps)]
+    stacks: list[Tensor | None] = [None] * 4
+    if isinstance(mlp, MoE):
+        stacks = [mlp.gate.weight, mlp.gate.e_score_correction_bias, mlp.experts.gate_up, mlp.experts.down]
+    return [_plain(tensor) for tensor in (*weights, *stacks)]
 
 
 def _plain(tensor: Tensor | None) -> Tensor | None:

@@ -42,6 +42,14 @@ static inline Vec load(const Bf16* p) {
     UVec u = __builtin_convertvector(h, UVec) << 16;
     return (Vec)u;
 }
+// Keeps a value in a register: compilers read it again from memory at each use, and reading is what limits a tile.
+static inline void hold(Vec& v) {
+#if defined(__x86_64__)
+    asm("" : "+v"(v));
+#elif defined(__aarch64__)
+    asm("" : "+w"(v));
+#endif
+}
 static inline void store(float* p, Vec v) { std::memcpy(p, &v, sizeof v); }
 static inline float one(const float* p) { return *p; }
 static inline float one(const Bf16* p) {
@@ -131,10 +139,12 @@ static inline void tile(const float* const* x, const W* w, long ldw, int K, int 
         Vec b[N];
         for (int j = 0; j < N; j++) {
             b[j] = load(w + j * ldw + k);
+            hold(b[j]);
             __builtin_prefetch(w + (j + 2 * N) * ldw + k);
         }
         for (int i = 0; i < M; i++) {
             Vec a = load(x[i] + k);
+            hold(a);
             for (int j = 0; j < N; j++) acc[i][j] += a * b[j];
         }
     }
@@ -176,9 +186,10 @@ static inline void blend(const float* const* w, const A* a, long lda, int T, flo
     Vec acc[M][N] = {};
     for (int t = 0; t < T; t++) {
         Vec b[N];
-        for (int j = 0; j < N; j++) b[j] = load(a + t * lda + c + j * VL);
+        for (int j = 0; j < N; j++) hold(b[j] = load(a + t * lda + c + j * VL));
         for (int i = 0; i < M; i++) {
             Vec f = Vec{} + w[i][t];
+            hold(f);
             for (int j = 0; j < N; j++) acc[i][j] += f * b[j];
         }
     }
@@ -242,6 +253,98 @@ static void softmax(float* s, int T, float scale) {
     for (; t < T; t++) total += s[t] = exponential((s[t] - top) * scale);
     float inverse = 1.0f / total;
     for (t = 0; t < T; t++) s[t] *= inverse;
+}
+
+// Choosing a token from log-probabilities: temperature, then top_k, min_p and top_p, then the inverse of the
+// distribution function at `chance` (the rules of `sampler.py`).
+
+struct Choice {  // in the order of `native/__init__.py`
+    float temperature, top_p, min_p;
+    int32_t top_k;
+    double chance;
+};
+
+// The largest t, by its bits, for which `enough(t)` holds; it holds for 0.
+template <class Enough>
+static float threshold(Enough enough) {
+    uint32_t low = 0, high = 0x7f800000;
+    while (high - low > 1) {
+        uint32_t middle = low + (high - low) / 2;
+        float t;
+        std::memcpy(&t, &middle, sizeof t);
+        (enough(t) ? low : high) = middle;
+    }
+    float t;
+    std::memcpy(&t, &low, sizeof t);
+    return t;
+}
+
+// Sum and number of the values that are at least t.
+static void above(const float* p, int n, float t, float& total, float& count) {
+    Vec totals = {}, counts = {};
+    int i = 0;
+    for (; i + VL <= n; i += VL) {
+        Vec v = load(p + i);
+        totals += v >= t ? v : Vec{};
+        counts += v >= t ? Vec{} + 1.0f : Vec{};
+    }
+    total = sum(totals), count = sum(counts);
+    for (; i < n; i++)
+        if (p[i] >= t) total += p[i], count += 1;
+}
+
+static int64_t choose(const float* row, int n, const Choice& c, float* p) {
+    const float top = largest(row, n);
+    int best = 0;
+    while (best < n - 1 && row[best] != top) best++;
+    if (!(c.temperature > 0)) return best;
+    const float heat = 1.0f / c.temperature;
+    int i = 0;
+    for (; i + VL <= n; i += VL) {
+        Vec x = (load(row + i) - top) * heat;
+        store(p + i, x < -87.0f ? Vec{} : exponential(x));
+    }
+    for (; i < n; i++) {
+        float x = (row[i] - top) * heat;
+        p[i] = x < -87.0f ? 0.0f : exponential(x);
+    }
+    p[best] = 1.0f;  // whatever an overflow made of 0 times infinity
+    float total, count, least = 0.0f;
+    if (c.top_k > 0 && c.top_k < n)
+        least = threshold([&](float t) { return above(p, n, t, total, count), count >= c.top_k; });
+    if (c.min_p > least) least = c.min_p;
+    if (least > 0)
+        for (i = 0; i < n; i++) p[i] = p[i] < least ? 0.0f : p[i];
+    if (c.top_p < 1) {
+        above(p, n, 0.0f, total, count);
+        const float wanted = c.top_p * total;
+        least = threshold([&](float t) { return above(p, n, t, total, count), total >= wanted; });
+        float sure = 0, more;
+        above(p, n, std::nextafter(least, 2.0f), sure, more);
+        for (i = 0; i < n; i++) {  // of equals the first ones
+            if (p[i] == least && sure < wanted) sure += p[i];
+            else if (p[i] <= least) p[i] = 0.0f;
+        }
+    }
+    constexpr int block = 256;
+    double all = 0, part = 0;
+    for (i = 0; i < n; i += block) above(p + i, n - i < block ? n - i : block, 0.0f, total, count), all += total;
+    const double wanted = c.chance * all;
+    int last = best;
+    for (i = 0; i < n; i += block) {
+        const int size = n - i < block ? n - i : block;
+        above(p + i, size, 0.0f, total, count);
+        if (part + total <= wanted && i + block < n) {
+            part += total;
+            continue;
+        }
+        for (int j = i; j < i + size; j++) {
+            if (p[j] > 0) last = j;
+            part += p[j];
+            if (part > wanted && p[j] > 0) return j;
+        }
+    }
+    return last;
 }
 
 struct Shape {  // in the order of `native/__init__.py`
@@ -417,6 +520,17 @@ class Model {
         team.run(job);
     }
 
+    void draw(int N, const float* table, const Choice* choices, int64_t* tokens) {
+        auto job = [&](int me) {
+            Range rows = part(N, me, team.size);
+            auto& scratch = mine[me].router;
+            if (int(scratch.size()) < s.vocab) scratch.resize(s.vocab);
+            for (int n = rows.from; n < rows.to; n++)
+                tokens[n] = choose(table + int64_t(n) * s.vocab, s.vocab, choices[n], scratch.data());
+        };
+        team.run(job);
+    }
+
   private:
     template <class W>
     void embedding(int64_t id, float* out) {
@@ -581,7 +695,7 @@ class Model {
         }
         team.barrier();
         Range mine_ = part(N, me, team.size);
-        own.router.resize(3 * s.experts);
+        if (int(own.router.size()) < 3 * s.experts) own.router.resize(3 * s.experts);
         for (int n = mine_.from; n < mine_.to; n++) route<W>(own.h[n], w, own.router.data(), &choice[n * K], &weight[n * K]);
         team.barrier();
         own.pairs.resize(s.experts);
@@ -738,5 +852,9 @@ void candor_table(void* model, int64_t N, const float* hidden, float* out) {
     std::vector<const float*> from;
     for (int64_t n = 0; n < N; n++) from.push_back(hidden + n * m.s.D);
     m.s.bf16 ? m.table<Bf16>(int(N), from.data(), out) : m.table<float>(int(N), from.data(), out);
+}
+
+void candor_draw(void* model, int64_t N, const float* table, const Choice* choices, int64_t* tokens) {
+    static_cast<Model*>(model)->draw(int(N), table, choices, tokens);
 }
 }
