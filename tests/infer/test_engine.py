@@ -5,6 +5,7 @@ import dataclasses
 import itertools
 import math
 import random
+import threading
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -507,20 +508,29 @@ def test_a_full_queue_refuses_streams_and_makes_generate_wait(exact: Transformer
 
 
 def test_cancel_frees_the_cache_at_once(exact: Transformer, tokenizer: Tokenizer) -> None:
-    async def leave(engine: Engine) -> tuple[int, int]:
-        events = engine.stream([0, 5], SamplingParams(max_tokens=60, ignore_eos=True))
+    """The step that is under way is the last one of a request whose reader has gone."""
+    reached, gone = threading.Event(), threading.Event()
+
+    def slow(prompt: Sequence[int], answer: Sequence[int], logits: Tensor) -> Tensor:
+        if len(answer) == 3:
+            reached.set()
+            gone.wait(10)
+        return logits
+
+    async def leave(engine: Engine) -> int:
+        params = SamplingParams(max_tokens=60, ignore_eos=True, logits_processors=(slow,))
+        events = engine.stream([0, 5], params)
         await anext(events)
+        await asyncio.to_thread(reached.wait, 10)
         before = engine.stats.used_tokens
         await events.aclose()  # type: ignore[attr-defined]
-        for _ in range(200):
-            if not engine.stats.running:
-                break
-            await asyncio.sleep(0.01)
-        return before, engine.stats.used_tokens
+        gone.set()
+        return before
 
     with Engine(exact, tokenizer) as engine:
-        before, after = asyncio.run(leave(engine))
-        assert before >= 2 and after == 0
+        assert asyncio.run(leave(engine)) >= 4
+        engine.forget()  # waits until nothing runs
+        assert engine.stats.used_tokens == 0 and engine.stats.steps <= 5
 
 
 def test_closing_ends_what_runs(exact: Transformer, tokenizer: Tokenizer) -> None:

@@ -82,7 +82,8 @@ def test_soak(model: Transformer, tokenizer: Tokenizer, speculate: int, capsys: 
     assert (stats.running, stats.waiting, stats.used_tokens, stats.kept_tokens) == (0, 0, 0, 0)
     early, late = max(memory[: len(memory) // 3 + 1]), max(memory)
     with capsys.disabled():
-        sys.stdout.write(
+        memory_said = f"memory {early:,.0f} -> {late:,.0f} MiB"
+        sys.stdout.write(f"\n  {started:,} requests, {ended['left']:,} abandoned; {memory_said}")
             f"\n  {started:,} requests, {ended['left']:,} abandoned; memory {early:,.0f} -> {late:,.0f} MiB"
         )
     assert late - early < 40

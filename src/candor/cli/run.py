@@ -9,6 +9,7 @@ from candor.cli import console
 from candor.config import describe
 from candor.errors import ConfigError
 from candor.plan.counts import count_parameters
+from candor.plan.device import best_device, compute_dtype
 from candor.plan.estimate import estimate_training
 from candor.recipes import RECIPES
 from candor.stages.controls import Controls, run_controls
@@ -94,11 +95,13 @@ def show_plan(config: RunConfig) -> None:
         total_tokens=p.total_tokens,
         sequence_length=p.sequence_length,
         micro_batch=p.micro_batch,
+        precision=p.precision,
     )
     terminal.say("")
     terminal.say("memory and time of pre-training (estimates)", "bold")
     where = f"{hardware.accelerators:,} accelerators" if hardware.accelerators > 1 else "one device"
-    peak = "given" if hardware.peak_tflops else "measured here, float32"
+    kind = str(compute_dtype(p.precision, best_device())).removeprefix("torch.")
+    peak = "given" if hardware.peak_tflops else f"measured here, {kind}"
     hours = e.seconds / 3600
     terminal.table(
         [

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from candor.errors import ConfigError
 from candor.model import ModelConfig
 from candor.plan.counts import count_parameters, training_flops_per_token
-from candor.plan.device import measure_peak
+from candor.plan.device import Precision, best_device, compute_dtype, measure_peak
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class HardwareConfig:
     accelerators: int = 1
     """Number of accelerators; 1 with `peak_tflops` 0 is this machine."""
     peak_tflops: float = 0.0
-    """Dense matmul peak of one accelerator in TFLOP/s; 0 measures this machine's float32 peak."""
+    """Dense matmul peak of one accelerator in TFLOP/s; 0 measures this machine's, in the type it will compute in."""
     utilisation: float = 0.35
     """Share of the peak that the step reaches."""
     bytes_per_parameter: float = 16.0
@@ -54,11 +54,12 @@ def estimate_training(
     total_tokens: int,
     sequence_length: int,
     micro_batch: int,
+    precision: Precision = "auto",
 ) -> Estimate:
     """Estimate for `micro_batch` sequences at once."""
     counts = count_parameters(model)
     flops = training_flops_per_token(model, sequence_length, mtp=True)
-    peak = hardware.peak_tflops * 1e12 or measure_peak()
+    peak = hardware.peak_tflops * 1e12 or measure_peak(dtype=compute_dtype(precision, best_device()))
     tokens = micro_batch * sequence_length
     return Estimate(
         state_bytes=(counts.main + counts.mtp) * hardware.bytes_per_parameter / hardware.accelerators,
