@@ -82,8 +82,6 @@ def test_soak(model: Transformer, tokenizer: Tokenizer, speculate: int, capsys: 
     assert (stats.running, stats.waiting, stats.used_tokens, stats.kept_tokens) == (0, 0, 0, 0)
     early, late = max(memory[: len(memory) // 3 + 1]), max(memory)
     with capsys.disabled():
-        memory_said = f"memory {early:,.0f} -> {late:,.0f} MiB"
-        sys.stdout.write(f"\n  {started:,} requests, {ended['left']:,} abandoned; {memory_said}")
-            f"\n  {started:,} requests, {ended['left']:,} abandoned; memory {early:,.0f} -> {late:,.0f} MiB"
-        )
+        said = f"{started:,} requests, {ended['left']:,} abandoned; memory {early:,.0f} -> {late:,.0f} MiB"
+        sys.stdout.write(f"\n  {said}")
     assert late - early < 40
