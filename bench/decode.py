@@ -62,19 +62,19 @@ def candor(folder: Path, how: str) -> Run:
 
     kind = torch.bfloat16 if how == "bfloat16" else torch.float32
     speculate = int(how.removeprefix("speculate-")) if how.startswith("speculate") else 0
-    engine = Engine(load_model(folder, dtype=kind), Tokenizer.load(folder), speculate=speculate,
+    engine = Engine(load_model(folder, dtype=kind), Tokenizer.load(folder), num_speculative_tokens=speculate,
                     compile=how != "uncompiled")  # fmt: skip
 
     def run(prompts: list[list[int]], wanted: list[int]) -> dict[str, float]:
         params = [SamplingParams(max_tokens=tokens, ignore_eos=True) for tokens in wanted]
-        engine.forget()  # nothing is left of the turn before
+        engine.reset_prefix_cache()  # nothing is left of the turn before
         before = engine.stats
         start = time.perf_counter()
         done = engine.generate(prompts, params)
         seconds = time.perf_counter() - start
         assert [len(one.token_ids) for one in done] == wanted
         start = time.perf_counter()
-        engine.forget()
+        engine.reset_prefix_cache()
         engine.generate(prompts[:1], SamplingParams(max_tokens=1, ignore_eos=True))
         after = engine.stats
         figures = {"seconds": seconds, "first_token": time.perf_counter() - start,

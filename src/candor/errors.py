@@ -6,7 +6,8 @@
     |- ModelError       a folder that is not a model, weights that do not fit
     |- CheckpointError  a checkpoint that is torn, corrupt or of another run
     |- RequestError     a request to an engine that cannot be served; the others go on
-    |  `- Overloaded    the queue is full; the same request may work later
+    |  |- Overloaded    the queue is full; the same request may work later
+    |  `- EngineClosed  the engine was closed
     |- TrainingError    a run that must not go on (a loss that is not finite)
     |- StorageError     the disk is full, read-only, or held by another process
     `- Interrupted      a signal asked to stop; what was done is saved
@@ -46,6 +47,13 @@ class RequestError(CandorError, ValueError):
 
 class Overloaded(RequestError):
     """The queue is full; nothing is wrong with the request."""
+
+
+class EngineClosed(RequestError):
+    """The engine was closed; make another one."""
+
+    def __str__(self) -> str:
+        return "the engine is closed; make another one"
 
 
 class TrainingError(CandorError):

@@ -6,6 +6,7 @@ import itertools
 import math
 import random
 import threading
+import time
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,9 +19,9 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from transformers import DeepseekV3ForCausalLM
 
-from candor.errors import ConfigError, Overloaded, RequestError
+from candor.errors import ConfigError, EngineClosed, ModelError, Overloaded, RequestError
 from candor.infer import Completion, Engine, Piece, SamplingParams
-from candor.infer.engine import Prompt
+from candor.infer.params import Prompt
 from candor.model import Transformer
 from candor.model.hub import save_model
 from candor.text import Tokenizer
@@ -74,6 +75,25 @@ def test_greedy_is_transformers(engine: Engine, model: Transformer, tokenizer: T
     assert len(seen) == 3
 
 
+def test_repetition_penalty_is_transformers(
+    engine: Engine, model: Transformer, tokenizer: Tokenizer, tmp_path: Path
+) -> None:
+    """It divides positive logits and multiplies negative ones: logits, not log-probabilities."""
+    save_model(model, tmp_path / "model")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        reference = DeepseekV3ForCausalLM.from_pretrained(tmp_path / "model", dtype=torch.float32).eval()
+    prompt = [0, 52, 9, 1, 77]
+    expected = reference.generate(
+        torch.tensor([prompt]), max_new_tokens=40, do_sample=False, eos_token_id=None, pad_token_id=2,
+        repetition_penalty=1.5,
+    )[0, 5:]  # fmt: skip
+    params = SamplingParams(temperature=0, max_tokens=40, repetition_penalty=1.5, ignore_eos=True)
+    (got,) = engine.generate([prompt], params)
+    assert list(got.token_ids) == expected.tolist()
+    assert got.token_ids != engine.generate([prompt], dataclasses.replace(params, repetition_penalty=1.0))[0].token_ids
+
+
 # A model that says what it is told, to see what becomes of it.
 
 
@@ -81,6 +101,7 @@ class Scripted(nn.Module):
     """Says the given ids one after the other, whatever it reads, and checks that it is fed what it said."""
 
     mtp = ()
+    activation_dtype = torch.float32
 
     def __init__(self, script: Sequence[int]):
         super().__init__()
@@ -334,8 +355,8 @@ def test_in_float32_a_batch_differs_at_most_where_two_tokens_are_as_good(
         {"max_sequences": 5, "prefill_tokens": 7},
         {"cache_tokens": 200},
         {"max_waiting": 2, "max_sequences": 2},
-        {"speculate": 1},
-        {"speculate": 3, "prefill_tokens": 11, "max_sequences": 6},
+        {"num_speculative_tokens": 1},
+        {"num_speculative_tokens": 3, "prefill_tokens": 11, "max_sequences": 6},
     ],
     ids=str,
 )
@@ -349,7 +370,7 @@ def test_no_option_changes_the_tokens(exact: Transformer, tokenizer: Tokenizer, 
         stats = engine.stats
     assert (stats.running, stats.waiting, stats.used_tokens) == (0, 0, 0)
     for one, other, param in zip(got, expected, params, strict=True):
-        if "speculate" not in options or param.temperature == 0:
+        if "num_speculative_tokens" not in options or param.temperature == 0:
             assert (one.token_ids, one.finish_reason) == (other.token_ids, other.finish_reason)
             assert one.logprobs == pytest.approx(other.logprobs, abs=1e-9)
 
@@ -368,7 +389,7 @@ def test_shared_beginnings_are_read_once(exact: Transformer, tokenizer: Tokenize
         assert further.cached_tokens == len(prompt) + 7  # the last token of an answer was never read
         assert further.token_ids == greedy_by_hand(exact, longer, 5)
         assert engine.stats.kept_tokens > 0
-        engine.forget()
+        engine.reset_prefix_cache()
         assert engine.stats.kept_tokens == 0
 
 
@@ -405,14 +426,14 @@ def test_random_arrivals_and_disappearances(
     options = random.Random(seed)
     with Engine(
         exact, tokenizer, max_sequences=options.randrange(1, 9), prefill_tokens=options.randrange(3, 60),
-        cache_tokens=options.choice([130, 500, None]), speculate=speculate,
+        cache_tokens=options.choice([130, 500, None]), num_speculative_tokens=speculate,
     ) as engine:  # fmt: skip
         arrivals = Arrivals(engine, seed, 40)
         asyncio.run(arrivals.all())
         assert len(arrivals.done) > 5
-        engine.forget()  # waits until nothing runs
+        engine.reset_prefix_cache()  # waits until nothing runs
         assert (engine.stats.running, engine.stats.waiting, engine.stats.used_tokens) == (0, 0, 0)
-    with Engine(exact, tokenizer, max_sequences=1, speculate=speculate) as alone:
+    with Engine(exact, tokenizer, max_sequences=1, num_speculative_tokens=speculate) as alone:
         for number, completion in arrivals.done.items():
             (expected,) = alone.generate([arrivals.prompts[number]], arrivals.params[number])
             assert (completion.token_ids, completion.text) == (expected.token_ids, expected.text)
@@ -507,6 +528,76 @@ def test_a_full_queue_refuses_streams_and_makes_generate_wait(exact: Transformer
         assert len(engine.generate([[0, 5]] * 12, SamplingParams(max_tokens=2))) == 12
 
 
+def test_clients_that_left_the_queue_make_room(exact: Transformer, tokenizer: Tokenizer) -> None:
+    """Also behind one that cannot be served yet."""
+    hold = threading.Event()
+
+    def slow(prompt: Sequence[int], answer: Sequence[int], logits: Tensor) -> Tensor:
+        hold.wait(10)
+        return logits
+
+    async def crowd(engine: Engine) -> None:
+        first = asyncio.create_task(collect(engine, [0, 5], SamplingParams(max_tokens=2, logits_processors=slow)))
+        while not engine.stats.running:
+            await asyncio.sleep(0.005)
+        waiting = [asyncio.create_task(collect(engine, [0, 5], SamplingParams(max_tokens=2))) for _ in range(3)]
+        while engine.stats.waiting < 3:
+            await asyncio.sleep(0.005)
+        for task in waiting[1:]:
+            task.cancel()
+        hold.set()
+        await asyncio.gather(first, *waiting, return_exceptions=True)
+        assert waiting[0].done() and not waiting[0].cancelled()
+
+    with Engine(exact, tokenizer, max_sequences=1, max_waiting=3) as engine:
+        asyncio.run(crowd(engine))
+        engine.reset_prefix_cache()
+        assert engine.stats.waiting == 0
+
+
+def test_a_trainers_activations_in_bfloat16(tokenizer: Tokenizer) -> None:
+    """A model whose activations are bfloat16 over float32 weights, as in training, generates on either step."""
+    model = build(CONFIG, torch.float32)
+    model.compute_dtype = torch.bfloat16
+    for compiled in (False, None):
+        with Engine(model, tokenizer, compile=compiled) as engine:
+            (one,) = engine.generate([[0, 5, 9]], SamplingParams(temperature=0, max_tokens=5, ignore_eos=True))
+            assert one.error is None and len(one.token_ids) == 5
+
+
+def test_one_text_a_list_or_a_dict_will_do() -> None:
+    loose = SamplingParams(stop="ab", stop_token_ids=[3], logit_bias={5: 1})  # type: ignore[arg-type]
+    assert (loose.stop, loose.stop_token_ids, loose.logit_bias) == (("ab",), (3,), ((5, 1.0),))
+
+
+def test_a_prompt_is_not_a_list_of_prompts(engine: Engine) -> None:
+    for prompts in ("text", [0, 5, 9]):
+        with pytest.raises(ConfigError, match="give a list of them"):
+            engine.generate(prompts)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="1 prompts and 2 sampling parameters"):
+        engine.generate(["a"], [GREEDY, GREEDY])
+
+
+def test_negative_seeds_are_seeds_of_their_own(engine: Engine) -> None:
+    texts = {
+        engine.generate([[0, 9]], SamplingParams(seed=seed, max_tokens=12))[0].token_ids for seed in (-2, -1, 1, 2)
+    }
+    assert len(texts) == 4
+
+
+def test_an_error_of_our_own_ends_the_requests_not_the_engine(
+    exact: Transformer, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from candor.infer.batch import Batch
+
+    with Engine(exact, tokenizer) as engine:
+        monkeypatch.setattr(Batch, "add", lambda *_: 1 / 0)
+        (one,) = engine.generate([[0, 5]], GREEDY)
+        assert "ZeroDivisionError" in str(one.error)
+        monkeypatch.undo()
+        assert engine.generate([[0, 5]], SamplingParams(max_tokens=2))[0].error is None
+
+
 def test_cancel_frees_the_cache_at_once(exact: Transformer, tokenizer: Tokenizer) -> None:
     """The step that is under way is the last one of a request whose reader has gone."""
     reached, gone = threading.Event(), threading.Event()
@@ -529,7 +620,7 @@ def test_cancel_frees_the_cache_at_once(exact: Transformer, tokenizer: Tokenizer
 
     with Engine(exact, tokenizer) as engine:
         assert asyncio.run(leave(engine)) >= 4
-        engine.forget()  # waits until nothing runs
+        engine.reset_prefix_cache()  # waits until nothing runs
         assert engine.stats.used_tokens == 0 and engine.stats.steps <= 5
 
 
@@ -545,7 +636,43 @@ def test_closing_ends_what_runs(exact: Transformer, tokenizer: Tokenizer) -> Non
     assert isinstance(completion, Completion) and completion.finish_reason in ("cancelled", "length")
     with pytest.raises(RequestError, match="closed"):
         engine.generate([[0, 5]])
+    with pytest.raises(EngineClosed):
+        engine.update_weights()
     engine.close()
+
+
+def test_closing_while_weights_wait_says_so(exact: Transformer, tokenizer: Tokenizer) -> None:
+    """What was not done must not look done."""
+    hold = threading.Event()
+
+    def slow(prompt: Sequence[int], answer: Sequence[int], logits: Tensor) -> Tensor:
+        hold.wait(10)
+        return logits
+
+    engine = Engine(exact, tokenizer)
+    found: list[BaseException] = []
+
+    def update() -> None:
+        try:
+            engine.update_weights({"no such tensor": torch.zeros(1)})
+        except BaseException as error:
+            found.append(error)
+
+    params = SamplingParams(max_tokens=3, logits_processors=(slow,))
+    running = threading.Thread(target=lambda: engine.generate([[0, 5]], params))
+    running.start()
+    while not engine.stats.running:
+        time.sleep(0.005)
+    updating = threading.Thread(target=update)
+    updating.start()
+    time.sleep(0.05)
+    closing = threading.Thread(target=engine.close)
+    closing.start()
+    hold.set()
+    for thread in (running, updating, closing):
+        thread.join(10)
+        assert not thread.is_alive()
+    assert isinstance(found[0], EngineClosed | ModelError)
 
 
 # Weights.
@@ -563,7 +690,7 @@ def test_new_weights_count_from_the_next_request(tokenizer: Tokenizer) -> None:
         (after,) = engine.generate([prompt], params)
         assert after.cached_tokens == 0
         assert after.token_ids == greedy_by_hand(other, prompt, 9) != before.token_ids
-        with pytest.raises(RequestError, match=r"no tensor lm_head\.weight of shape"):
+        with pytest.raises(ModelError, match=r"no tensor lm_head\.weight of shape"):
             engine.update_weights({"norm.weight": other.norm.weight, "lm_head.weight": torch.zeros(2)})
         with torch.no_grad():
             model.load_state_dict(build(CONFIG).state_dict())
@@ -579,7 +706,7 @@ def test_new_weights_count_from_the_next_request(tokenizer: Tokenizer) -> None:
     [
         ({"max_sequences": 0}, "max_sequences=0 must be at least 1"),
         ({"cache_tokens": 0}, "cache_tokens=0"),
-        ({"speculate": -1}, "speculate=-1 must be 0 or more"),
+        ({"num_speculative_tokens": -1}, "num_speculative_tokens=-1 must be 0 or more"),
     ],
 )
 def test_options_that_cannot_work(model: Transformer, tokenizer: Tokenizer, options: dict[str, int], says: str) -> None:
@@ -589,7 +716,7 @@ def test_options_that_cannot_work(model: Transformer, tokenizer: Tokenizer, opti
 
 def test_a_model_without_mtp_cannot_draft(tokenizer: Tokenizer) -> None:
     with pytest.raises(ConfigError, match="has no MTP module"):
-        Engine(build(dataclasses.replace(CONFIG, num_nextn_predict_layers=0)), tokenizer, speculate=1)
+        Engine(build(dataclasses.replace(CONFIG, num_nextn_predict_layers=0)), tokenizer, num_speculative_tokens=1)
 
 
 def test_bytes_per_cached_token(exact: Transformer, tokenizer: Tokenizer) -> None:

@@ -87,8 +87,10 @@ def test_ids_go_out_and_come_back(server: Server) -> None:
     params = SamplingParams(n=2, temperature=0.5, seed=3, max_tokens=9, stop=("x",), top_k=4, logit_bias=((5, 1.0),),
                             structured_outputs=StructuredOutput(regex="[a-d]+"))  # fmt: skip
     first, second = server.engine(token_ids=True).generate([[0, 4, 9]], params)
-    assert first == Completion((7, 8), "ab", (-0.5, -1.5), "stop", 0, prompt_tokens=5)
-    assert second == Completion((), "cd", (), "length", 1, prompt_tokens=5)
+    assert first == Completion(
+        token_ids=(7, 8), text="ab", logprobs=(-0.5, -1.5), finish_reason="stop", index=0, prompt_tokens=5
+    )
+    assert second == Completion(token_ids=(), text="cd", logprobs=(), finish_reason="length", index=1, prompt_tokens=5)
     (asked,) = server.asked
     assert asked == {
         "model": "m", "prompt": [0, 4, 9], "max_tokens": 9, "temperature": 0.5, "top_p": 1.0, "n": 2, "seed": 3,

@@ -39,7 +39,7 @@ def test_soak(model: Transformer, tokenizer: Tokenizer, speculate: int, capsys: 
     ended = {"whole": 0, "left": 0}
     memory: list[float] = []
 
-    with Engine(model, tokenizer, max_sequences=1, speculate=speculate) as engine:
+    with Engine(model, tokenizer, max_sequences=1, num_speculative_tokens=speculate) as engine:
         expected = [engine.generate([prompt], one)[0] for prompt, one in zip(prompts, params, strict=True)]
 
     async def one(engine: Engine) -> None:
@@ -73,10 +73,10 @@ def test_soak(model: Transformer, tokenizer: Tokenizer, speculate: int, capsys: 
         return started
 
     with Engine(
-        model, tokenizer, max_sequences=32, prefill_tokens=64, cache_tokens=32 * 64, speculate=speculate
+        model, tokenizer, max_sequences=32, prefill_tokens=64, cache_tokens=32 * 64, num_speculative_tokens=speculate
     ) as engine:
         started = asyncio.run(all_of_them(engine))
-        engine.forget()  # waits until nothing runs
+        engine.reset_prefix_cache()  # waits until nothing runs
         stats = engine.stats
     assert ended["whole"] + ended["left"] == started and ended["left"] > started / 10
     assert (stats.running, stats.waiting, stats.used_tokens, stats.kept_tokens) == (0, 0, 0, 0)

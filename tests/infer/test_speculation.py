@@ -36,7 +36,7 @@ def test_right_drafts_save_steps(prophet: Transformer, tokenizer: Tokenizer, dra
     params = SamplingParams(temperature=0, max_tokens=42, ignore_eos=True)
     with Engine(prophet, tokenizer) as engine:
         expected = engine.generate([[0, 9, 30]], params)
-    with Engine(prophet, tokenizer, speculate=drafts) as engine:
+    with Engine(prophet, tokenizer, num_speculative_tokens=drafts) as engine:
         got = engine.generate([[0, 9, 30]], params)
         stats = engine.stats
     assert [one.token_ids for one in got] == [one.token_ids for one in expected]
@@ -45,7 +45,7 @@ def test_right_drafts_save_steps(prophet: Transformer, tokenizer: Tokenizer, dra
 
 
 def test_seeded_drafts_of_the_same_distribution_are_all_kept(prophet: Transformer, tokenizer: Tokenizer) -> None:
-    with Engine(prophet, tokenizer, speculate=2) as engine:
+    with Engine(prophet, tokenizer, num_speculative_tokens=2) as engine:
         engine.generate(random_prompts(9, 1), SamplingParams(seed=1, max_tokens=20, ignore_eos=True))
         assert engine.stats.accepted >= 0.99 * engine.stats.drafted > 50
 
@@ -83,7 +83,7 @@ def test_sampling_keeps_the_distribution(tokenizer: Tokenizer, drafts: int, temp
                 parameter.mul_(0.2)
     prompt, params = [0, 9, 30], SamplingParams(temperature=temperature, top_k=3, max_tokens=5, ignore_eos=True)
     expected = sequences(model, prompt, params, 5)
-    with Engine(model, tokenizer, speculate=drafts) as engine:
+    with Engine(model, tokenizer, num_speculative_tokens=drafts) as engine:
         done = engine.generate([prompt], dataclasses.replace(params, n=4000, seed=5))
         stats = engine.stats
     assert 0.1 < stats.accepted / stats.drafted < 0.9
@@ -104,7 +104,7 @@ def test_requests_with_and_without_drafts_share_a_batch(exact: Transformer, toke
     params = [plain if n % 2 else dataclasses.replace(plain, repetition_penalty=1.3) for n in range(12)]
     with Engine(exact, tokenizer) as engine:
         expected = engine.generate(prompts, params)
-    with Engine(exact, tokenizer, speculate=2) as engine:
+    with Engine(exact, tokenizer, num_speculative_tokens=2) as engine:
         got = engine.generate(prompts, params)
         assert engine.stats.drafted > 0
     for prompt, one, other, param in zip(prompts, got, expected, params, strict=True):
@@ -116,7 +116,7 @@ def test_requests_with_and_without_drafts_share_a_batch(exact: Transformer, toke
 
 def test_drafts_stop_at_the_end(exact: Transformer, tokenizer: Tokenizer) -> None:
     """An end token, a stop text or the limit inside accepted drafts ends the answer there."""
-    with Engine(exact, tokenizer, speculate=3) as engine:
+    with Engine(exact, tokenizer, num_speculative_tokens=3) as engine:
         whole = engine.generate([[0, 9]], SamplingParams(temperature=0, max_tokens=20, ignore_eos=True))[0].token_ids
         for length in range(1, 12):
             params = SamplingParams(temperature=0, max_tokens=length, ignore_eos=True)

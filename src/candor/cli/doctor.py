@@ -10,12 +10,15 @@ from pathlib import Path
 import torch
 
 from candor.cli.console import Terminal
+from candor.infer.native import compiler
 from candor.plan.device import best_device, device_memory
 from candor.records import code_version
 
-_LIBRARIES = ("torch", "numpy", "tokenizers", "safetensors", "pyarrow", "jinja2", "matplotlib", "rich", "typer")
+_LIBRARIES = ("torch", "numpy", "tokenizers", "safetensors", "pyarrow", "jinja2", "matplotlib", "rich", "typer",
+              "llguidance", "gguf")  # fmt: skip
 _EXTRAS = {
     "datasets": ("hub", "Hugging Face datasets as a source"),
+    "openai": ("remote", "other servers behind the engine's interface"),
     "tensorboard": ("tensorboard", "TensorBoard events of a run"),
     "transformers": ("test", "parity tests"),
 }
@@ -33,6 +36,7 @@ def examine() -> None:
             ["python", f"{platform.python_version()} on {platform.platform()}"],
             ["device", f"{device} (CPU instructions: {capability})"],
             ["threads", f"{torch.get_num_threads()} of {os.cpu_count()} processors"],
+            ["C++ compiler", compiler() or "none: generation runs ten times slower; install g++ or clang++"],
             ["memory", f"{device_memory(device) / 2**30:.1f} GiB"],
             ["disk here", f"{disk.free / 2**30:.1f} GiB free of {disk.total / 2**30:.1f}"],
             *([name, importlib.metadata.version(name)] for name in _LIBRARIES),

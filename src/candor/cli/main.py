@@ -149,7 +149,15 @@ def _params(
 
     schema = None if json_schema is None else files.read_json(json_schema)
     structure = StructuredOutput(schema, regex) if regex is not None or schema is not None else None
-    return SamplingParams(temperature, top_p, top_k, max_tokens, seed, tuple(stop or ()), structured_outputs=structure)
+    return SamplingParams(
+        temperature=temperature,
+        top_p=top_p,
+        top_k=top_k,
+        max_tokens=max_tokens,
+        seed=seed,
+        stop=tuple(stop or ()),
+        structured_outputs=structure,
+    )
 
 
 @app.command()

@@ -6,9 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from candor.cli import console
-from candor.errors import ConfigError, ModelError
 from candor.infer import Completion, Engine, SamplingParams
-from candor.infer.engine import Prompt
+from candor.infer.params import Prompt
 from candor.model.hub import load_model
 from candor.plan.device import best_device
 from candor.text import Tokenizer
@@ -17,11 +16,7 @@ from candor.text import Tokenizer
 @contextmanager
 def _engine(folder: Path, speculate: int) -> Iterator[Engine]:
     model, tokenizer = load_model(folder, device=best_device()), Tokenizer.load(folder)
-    try:
-        engine = Engine(model, tokenizer, max_sequences=8, speculate=speculate)
-    except ConfigError as error:
-        raise ModelError(f"{folder}: {error}") from None
-    with engine:
+    with Engine(model, tokenizer, num_speculative_tokens=speculate) as engine:
         console.notice(console.AI_NOTICE)
         yield engine
 

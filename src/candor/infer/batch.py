@@ -13,11 +13,12 @@ from torch import Tensor
 
 from candor.errors import CandorError, RequestError
 from candor.infer.cache import LatentCache, shared
-from candor.infer.params import TopLogprobs
+from candor.infer.params import FinishReason, TopLogprobs
 from candor.infer.request import Request
 from candor.infer.sampler import distribution, draw, shape
 from candor.infer.steps import Step
 from candor.model import ModelConfig
+from candor.plan.device import device_memory
 
 _WORTH = 8
 """Beginnings shorter than this are not worth a copy."""
@@ -55,7 +56,7 @@ class Ended(NamedTuple):
     """A row whose request is done, and why."""
 
     row: Row
-    reason: str
+    reason: FinishReason
     error: CandorError | None
 
 
@@ -69,14 +70,16 @@ class Batch:
         device: torch.device,
         *,
         max_sequences: int,
-        cache_tokens: int,
+        cache_tokens: int | None,
         prefill_tokens: int,
         speculate: int,
     ):
         self.model, self.device, self.max_sequences = model, device, max_sequences
         self.prefill_tokens, self.speculate = prefill_tokens, speculate
         layers = config.num_hidden_layers + (1 if speculate else 0)
-        self.cache = LatentCache(config, layers, cache_tokens, model.dtype, device)
+        self.cache = LatentCache(config, layers, cache_tokens or 1, model.dtype, device)
+        if cache_tokens is None:
+            self.cache.max_tokens = device_memory(device) // 4 // self.cache.bytes_per_token
         self.rows: list[Row] = []
         self.ready = self.running = 0
         self.steps = self.drafted = self.accepted = 0
@@ -151,7 +154,7 @@ class Batch:
         self._swap(row, self.rows[-1])
         self.rows.pop()
 
-    def retire(self, row: Row, reason: str, error: CandorError | None = None) -> None:
+    def retire(self, row: Row, reason: FinishReason, error: CandorError | None = None) -> None:
         """End a row's request; its latents stay, for others."""
         request, row.request, row.used = row.running, None, next(self._clock)
         row.drafts.clear()
@@ -200,10 +203,10 @@ class Batch:
         """The next S tokens, or all there are: the first ones of several rows, or more of one."""
         start, index = rows[0].length, rows[0].index
         pieces = [row.tokens[start : start + S] for row in rows]
-        counts, lengths = [len(piece) for piece in pieces], self._tensor([start] * len(rows))
+        counts, lengths = [len(piece) for piece in pieces], self._tensor([start]) if start else None
         if start:
             latents = self.cache.latents[:, index : index + 1, : start + S]
-        else:
+        else:  # beside the cache first: the rows need not be neighbours
             latents = self.cache.latents.new_empty(len(self.cache.latents), len(rows), S, self.cache.latents.shape[3])
         hidden = self.model.states(self._padded(pieces, S), lengths, latents, counts)
         ends = [start + length == len(row.tokens) for row, length in zip(rows, counts, strict=True)]
@@ -211,7 +214,7 @@ class Batch:
         if read:
             at = [number for number, end in enumerate(ends) if end]
             last = hidden[self._tensor(at), self._tensor([counts[number] - 1 for number in at])]
-            ended = self._take(read, self.model.table(last)[:, None])
+            ended = self._take(read, last[:, None])
         if self.speculate:  # the MTP module reads too; it sees the token behind each
             ahead = [row.tokens[start + 1 : start + 1 + length] for row, length in zip(rows, counts, strict=True)]
             self.model.draft(self._padded(ahead, S), hidden, lengths, latents, [len(line) for line in ahead])
@@ -235,7 +238,7 @@ class Batch:
         counts = [len(line) for line in pending]
         hidden = self.model.states(self._padded(pending, S), lengths, latents, counts)
         self.steps += 1
-        ended = self._take(rows, self.model.table(hidden.flatten(0, 1)).unflatten(0, hidden.shape[:2]))
+        ended = self._take(rows, hidden)
         new = [row.tokens[row.length + 1 :] for row in rows]
         for row, line in zip(rows, new, strict=True):
             row.length += len(line)
@@ -257,7 +260,7 @@ class Batch:
             alone = request.params.shapes_logits or len(request.ids) == 1
             wanted.append(0 if alone else min(self.speculate, request.limit - len(request.ids) - 1))
         for place in range(max(wanted)):
-            shares = distribution(self.model.table(states), [row.running.params for row in rows])
+            shares = distribution(self.model.logits(states)[0], [row.running.params for row in rows])
             tokens = draw(shares, [row.running.random.random() if more > place else 0.0
                                    for row, more in zip(rows, wanted, strict=True)])  # fmt: skip
             for row, more, token, line, share in zip(
@@ -273,18 +276,23 @@ class Batch:
 
     # Tokens
 
-    def _take(self, rows: list[Row], table: Tensor) -> list[Ended]:
-        """Choose the next tokens of each row by log-probabilities [B, S, vocab]; who ends by that.
+    def _take(self, rows: list[Row], states: Tensor) -> list[Ended]:
+        """Choose the next tokens of each row after the states [B, S, D]; who ends by that.
 
         Drafts are kept or replaced by rejection sampling (arXiv 2211.17192), so the model's distribution stays.
         """
+        B, S, _ = states.shape
+        logits, norms = self.model.logits(states.flatten(0, 1))
+        logits, norms = logits.view(B, S, -1), norms.view(B, S)
         ended: list[Ended] = []
-        going = list(range(len(rows)))
-        for place in range(table.shape[1]):
+        going = list(range(B))
+        for place in range(S):
             here = [rows[number] for number in going]
-            lines = table[:, place] if len(going) == len(rows) else table[self._tensor(going), place]
+            at = self._tensor(going) if len(going) < B else slice(None)
             still = []
-            for number, row, chosen in zip(going, here, self._choose(here, lines, place), strict=True):
+            for number, row, chosen in zip(
+                going, here, self._choose(here, logits[at, place], norms[at, place], place), strict=True
+            ):
                 if chosen.error:
                     ended.append(Ended(row, "error", chosen.error))
                     continue
@@ -297,46 +305,41 @@ class Batch:
                 break
         return ended
 
-    def _choose(self, rows: list[Row], table: Tensor, place: int) -> list["_Choice"]:
-        """The token at one place of each row, from log-probabilities [B, vocab]."""
+    def _choose(self, rows: list[Row], logits: Tensor, norms: Tensor, place: int) -> list["_Choice"]:
+        """The token at one place of each row, from logits [B, vocab] and their log-sum-exp [B]."""
         params = [row.running.params for row in rows]
         errors: dict[int, CandorError] = {}
-        shaped = table
+        shaped = logits
         for at, row in enumerate(rows):
             if params[at].shapes_logits:
-                shaped = table.clone() if shaped is table else shaped
+                shaped = logits.clone() if shaped is logits else shaped
                 try:
-                    shaped[at] = _shaped(table[at], row.running)
+                    shaped[at] = _shaped(logits[at], row.running)
                 except CandorError as error:
                     errors[at] = error
                 except Exception as error:  # a processor is the user's code
                     errors[at] = RequestError(f"a logits processor failed: {type(error).__name__}: {error}")
         drafts = [row.drafts[place] if place < len(row.drafts) else None for row in rows]
-        kept = [False] * len(rows)
         if not any(drafts):
-            tokens = self.model.draw(shaped, params, [row.running.random.random() for row in rows])
-        else:
-            shares = distribution(shaped, params)
-            proposed = self._tensor([draft.token if draft else 0 for draft in drafts])
-            found = shares.gather(1, proposed[:, None])[:, 0].tolist()
-            for at, (draft, share) in enumerate(zip(drafts, found, strict=True)):
-                if draft is None:
-                    continue
-                kept[at] = rows[at].running.random.random() * draft.share < share
-                if not kept[at]:
-                    rest = (shares[at] - draft.shares).clamp(min=0)
-                    shares[at] = rest if rest.sum() > 0 else shares[at]
-            tokens = draw(shares, [0.0 if keep else row.running.random.random()
-                                   for row, keep in zip(rows, kept, strict=True)])  # fmt: skip
-            tokens = torch.where(self._tensor(kept), proposed, tokens)
+            tokens, kept = self._draw(rows, shaped), [False] * len(rows)
+        else:  # two ways, so that no row's numbers depend on whether its neighbours have drafts
+            tokens, kept = self._tensor([0] * len(rows)), [False] * len(rows)
+            free = [at for at, draft in enumerate(drafts) if draft is None]
+            if free:
+                tokens[free] = self._draw([rows[at] for at in free], shaped[free])
+            bound = [(at, draft) for at, draft in enumerate(drafts) if draft is not None]
+            places = [at for at, _ in bound]
+            verified = self._verify([rows[at] for at in places], shaped[places], [draft for _, draft in bound])
+            for at, (token, keep) in zip(places, verified, strict=True):
+                tokens[at], kept[at] = token, keep
         self.accepted += sum(kept)
-        logprobs = table.gather(1, tokens[:, None])[:, 0].tolist()
+        logprobs = (logits.gather(1, tokens[:, None])[:, 0] - norms).tolist()
         most = max(one.logprobs for one in params)
         tops: list[list[tuple[int, float]]] = [[] for _ in rows]
         if most:
-            best = table.topk(min(most, table.shape[1]))
-            tops = [list(zip(*pair, strict=True))
-                    for pair in zip(best.indices.tolist(), best.values.tolist(), strict=True)]  # fmt: skip
+            best = logits.topk(min(most, logits.shape[1]))
+            values = (best.values - norms[:, None]).tolist()
+            tops = [list(zip(*both, strict=True)) for both in zip(best.indices.tolist(), values, strict=True)]
         for at, logprob in enumerate(logprobs):
             if logprob != logprob and at not in errors:
                 errors[at] = RequestError("the model gave numbers that are not finite; its weights are damaged")
@@ -346,6 +349,27 @@ class Batch:
                 zip(tokens.tolist(), logprobs, tops, params, kept, strict=True)
             )
         ]
+
+    def _draw(self, rows: list[Row], logits: Tensor) -> Tensor:
+        params = [row.running.params for row in rows]
+        return self.model.draw(logits, params, [row.running.random.random() for row in rows])
+
+    def _verify(self, rows: list[Row], logits: Tensor, drafts: list["Draft"]) -> list[tuple[int, bool]]:
+        """Keep each draft with probability p / q, else draw from what p has more than q; and which it was."""
+        probabilities = distribution(logits, [row.running.params for row in rows])
+        proposed = self._tensor([draft.token for draft in drafts])
+        found = probabilities.gather(1, proposed[:, None])[:, 0].tolist()
+        kept = [
+            row.running.random.random() * draft.share < share
+            for row, draft, share in zip(rows, drafts, found, strict=True)
+        ]
+        for at, (keep, draft) in enumerate(zip(kept, drafts, strict=True)):
+            rest = (probabilities[at] - draft.shares).clamp(min=0)
+            if not keep and rest.sum() > 0:
+                probabilities[at] = rest
+        chances = [0.0 if keep else row.running.random.random() for row, keep in zip(rows, kept, strict=True)]
+        tokens = torch.where(self._tensor(kept), proposed, draw(probabilities, chances))
+        return list(zip(tokens.tolist(), kept, strict=True))
 
     def _tensor(self, values: list[Any]) -> Tensor:
         return torch.tensor(values, device=self.device)
@@ -363,8 +387,8 @@ class _Choice(NamedTuple):
     error: CandorError | None
 
 
-def _shaped(table: Tensor, request: Request) -> Tensor:
-    line = shape(table, request.params, request.prompt, request.ids)
+def _shaped(logits: Tensor, request: Request) -> Tensor:
+    line = shape(logits, request.params, request.prompt, request.ids)
     if request.grammar:
         line = request.grammar.restrict(line)
     if not line.max() > float("-inf"):

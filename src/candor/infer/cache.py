@@ -1,7 +1,6 @@
 """Latents of many sequences in one tensor: one row each, rows that grow, move and lend each other their beginnings."""
 
 import torch
-from torch import Tensor
 
 from candor.model import ModelConfig
 
@@ -78,8 +77,3 @@ def shared(a: list[int], b: list[int]) -> int:
         middle = (low + high) // 2
         low, high = (middle, high) if a[low:middle] == b[low:middle] else (low, middle)
     return low
-
-
-def rows_of(latents: Tensor, first: int, count: int, tokens: int) -> Tensor:
-    """View of `count` rows from `first` on, `tokens` long."""
-    return latents[:, first : first + count, :tokens]

@@ -10,24 +10,22 @@ import functools
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TypeAlias
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from candor.errors import CandorError, ConfigError, Overloaded, RequestError
+from candor.errors import CandorError, ConfigError, EngineClosed, ModelError, Overloaded, RequestError
 from candor.infer.batch import Batch
-from candor.infer.params import Completion, Piece, SamplingParams
+from candor.infer.params import Completion, Piece, Prompt, SamplingParams, pair
 from candor.infer.request import Request
 from candor.infer.steps import step_for
 from candor.model import Transformer
-from candor.plan.device import device_memory
 from candor.text import Tokenizer
-
-Prompt: TypeAlias = str | Sequence[int]
-"""Text, before which the begin token is put, or token ids, taken as they are."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +61,10 @@ class Engine:
 
     `max_sequences` run at a time, `max_waiting` more may queue. `cache_tokens` bounds the cache, counted as rows times
     the longest row (default: a quarter of the device's memory); `prefill_tokens` bounds how much of prompts is read
-    between two tokens of the running ones. `speculate` drafts so many tokens a step with the model's MTP module.
+    between two tokens of the running ones. `num_speculative_tokens` drafts so many a step with the MTP module.
     `compile`: True or False; None compiles on a CPU that has a C++ compiler (ten seconds, once on a machine).
-    Compiled on a CPU, an answer is the same to the last bit whatever else runs, float32 or bfloat16 weights alike.
-    Close the engine, or use it as a context, to end its thread.
+    Compiled on a CPU, an answer is the same to the last bit whatever else runs, float32 or bfloat16 weights alike;
+    activations are float32 there. The model is put into eval mode. Close the engine, or use it as a context.
     """
 
     def __init__(
@@ -78,35 +76,36 @@ class Engine:
         max_waiting: int = 1024,
         cache_tokens: int | None = None,
         prefill_tokens: int = 2048,
-        speculate: int = 0,
+        num_speculative_tokens: int = 0,
         compile: bool | None = None,
     ):
         least = {"max_sequences": max_sequences, "max_waiting": max_waiting, "prefill_tokens": prefill_tokens}
         for name, value in {**least, "cache_tokens": 1 if cache_tokens is None else cache_tokens}.items():
             if value < 1:
                 raise ConfigError(f"{name}={value} must be at least 1")
-        if speculate < 0 or (speculate and not model.mtp):
-            raise ConfigError(f"speculate={speculate}: the model has no MTP module to draft with" if speculate > 0
-                              else f"speculate={speculate} must be 0 or more")  # fmt: skip
-        if tokenizer.vocab_size > model.config.vocab_size:
+        if num_speculative_tokens < 0:
+            raise ConfigError(f"num_speculative_tokens={num_speculative_tokens} must be 0 or more")
+        if num_speculative_tokens and not model.mtp:
             raise ConfigError(
+                f"num_speculative_tokens={num_speculative_tokens}: the model has no MTP module to draft with"
+            )
+        if tokenizer.vocab_size > model.config.vocab_size:
+            raise ModelError(
                 f"the tokenizer has {tokenizer.vocab_size} tokens, the model {model.config.vocab_size}; they do not "
                 "belong together"
             )
         self.model, self.tokenizer, self.max_waiting = model.eval(), tokenizer, max_waiting
-        weight = model.lm_head.weight
-        token_bytes = (model.config.num_hidden_layers + 1) * model.config.latent_dim * weight.dtype.itemsize
         self._batch = Batch(
             step_for(model, compile),
             model.config,
-            weight.device,
+            model.lm_head.weight.device,
             max_sequences=max_sequences,
-            cache_tokens=cache_tokens or device_memory(weight.device) // 4 // token_bytes,
+            cache_tokens=cache_tokens,
             prefill_tokens=prefill_tokens,
-            speculate=speculate,
+            speculate=num_speculative_tokens,
         )
         self._waiting: deque[Request] = deque()
-        self._between: deque[tuple[Callable[[], None], threading.Event]] = deque()
+        self._between: deque[tuple[Callable[[], None], Future[None]]] = deque()
         self._closed = False
         self._wake = threading.Condition()
         self._thread = threading.Thread(target=self._work, name="candor-engine", daemon=True)
@@ -139,11 +138,6 @@ class Engine:
         `params` is one for all or one for each. A prompt that cannot be served gets completions with `finish_reason`
         `error` and the `error`; the others go on.
         """
-        every = params if isinstance(params, Sequence) else [params or SamplingParams()] * len(prompts)
-        if len(every) != len(prompts):
-            raise ConfigError(f"there are {len(prompts)} prompts and {len(every)} sampling parameters")
-        if isinstance(prompts, str):
-            raise ConfigError("prompts is one text; give a list of them")
         results: list[Completion | None] = []
         left = threading.Semaphore(0)
         requests: list[Request] = []
@@ -154,17 +148,18 @@ class Engine:
             left.release()
 
         try:
-            for prompt, one in zip(prompts, every, strict=True):
-                for index in range(one.n):
-                    results.append(None)
-                    place = len(results) - 1
-                    try:
-                        request = self._request(prompt, one, index, functools.partial(sink, place), streaming=False)
-                    except RequestError as error:
-                        results[place] = Completion((), "", (), "error", index, error=error)
-                        continue
+            for prompt, one in pair(prompts, params):
+                first = len(results)
+                results += [None] * one.n
+                sinks = [functools.partial(sink, first + index) for index in range(one.n)]
+                try:
+                    new = self._requests(prompt, one, sinks, streaming=False)
+                except RequestError as error:
+                    results[first:] = [_failed(index, error) for index in range(one.n)]
+                    continue
+                for request in new:
                     requests.append(request)
-                    self._submit(request, wait=True)
+                    self._submit([request], wait=True)
             for _ in requests:
                 left.acquire()
         except BaseException:
@@ -175,8 +170,8 @@ class Engine:
     async def stream(self, prompt: Prompt, params: SamplingParams | None = None) -> AsyncIterator[Piece | Completion]:
         """Yield the pieces of each of the `n` answers as they come, and each one's Completion.
 
-        Raises RequestError for a request that cannot be served, Overloaded where the queue is full. Leaving the loop
-        early cancels what is left.
+        Raises RequestError for a request that cannot be served, Overloaded where the queue has no room for all answers.
+        Leaving the loop early cancels what is left.
         """
         params = params or SamplingParams()
         loop, events = asyncio.get_running_loop(), asyncio.Queue[Piece | Completion]()
@@ -185,10 +180,9 @@ class Engine:
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody listens any more
                 loop.call_soon_threadsafe(events.put_nowait, event)
 
-        requests = [self._request(prompt, params, index, sink, streaming=True) for index in range(params.n)]
+        requests = self._requests(prompt, params, [sink] * params.n, streaming=True)
+        self._submit(requests, wait=False)
         try:
-            for request in requests:
-                self._submit(request, wait=False)
             left = len(requests)
             while left:
                 event = await events.get()
@@ -200,43 +194,42 @@ class Engine:
         finally:
             self._cancel(requests)
 
-    def _request(
-        self,
-        prompt: Prompt,
-        params: SamplingParams,
-        index: int,
-        sink: Callable[[Piece | Completion], None],
-        *,
-        streaming: bool,
-    ) -> Request:
-        """Checked against the model; RequestError where it cannot be served."""
+    def _requests(
+        self, prompt: Prompt, params: SamplingParams, sinks: Sequence[Callable[[Any], None]], *, streaming: bool
+    ) -> list[Request]:
+        """One for each sink, checked against the model; RequestError where they cannot be served."""
         known, context = self.model.config.vocab_size, self.model.config.max_position_embeddings
         ids = [self.tokenizer.bos_id, *self.tokenizer.encode(prompt)] if isinstance(prompt, str) else list(prompt)
         if not ids:
             raise RequestError("the prompt has no tokens; give at least the begin token")
-        named = [*ids, *params.stop_token_ids, *(token for token, _ in params.logit_bias)]
-        if bad := [token for token in named if not (isinstance(token, int) and 0 <= token < known)]:
-            raise RequestError(f"token id {bad[0]} is outside the model's vocabulary of {known}")
+        named: list[Any] = [*ids, *params.stop_token_ids, *(token for token, _ in params.logit_bias)]
+        if bad := [token for token in named if not (isinstance(token, int | np.integer) and 0 <= token < known)]:
+            raise RequestError(f"token id {bad[0]!r} is outside the model's vocabulary of {known}")
         if len(ids) >= context:
             raise RequestError(f"the prompt has {len(ids)} tokens, the model's context is {context}; shorten it")
-        request = Request(ids, params, index, self.tokenizer, sink, streaming=streaming)
-        request.limit = min(params.max_tokens, context - len(ids))
-        if not self._batch.cache.fits(1, need := self._batch.need(request)):
+        limit = min(params.max_tokens, context - len(ids))
+        ids = [int(token) for token in ids]
+        requests = [
+            Request(ids, params, index, limit, self.tokenizer, sink, streaming=streaming)
+            for index, sink in enumerate(sinks)
+        ]
+        need, room = self._batch.need(requests[0]), self._batch.cache
+        if not room.fits(1, need):
             raise RequestError(
-                f"prompt and answer take {need} cached tokens, the engine has {self._batch.cache.max_tokens}; "
-                "lower max_tokens or raise cache_tokens"
+                f"prompt and answer take {need} cached tokens, the engine has {room.max_tokens}; lower max_tokens or "
+                "raise cache_tokens"
             )
-        return request
+        return requests
 
-    def _submit(self, request: Request, *, wait: bool) -> None:
+    def _submit(self, requests: Sequence[Request], *, wait: bool) -> None:
         with self._wake:
             while wait and len(self._waiting) >= self.max_waiting and not self._closed:
                 self._wake.wait()
             if self._closed:
-                raise RequestError("the engine is closed")
-            if len(self._waiting) >= self.max_waiting:
-                raise Overloaded(f"{self.max_waiting} requests are waiting already; try again later")
-            self._waiting.append(request)
+                raise EngineClosed
+            if len(self._waiting) + len(requests) > self.max_waiting:
+                raise Overloaded(f"{len(self._waiting)} requests are waiting already; try again later")
+            self._waiting += requests
             self._wake.notify_all()
 
     def _cancel(self, requests: Sequence[Request]) -> None:
@@ -255,39 +248,31 @@ class Engine:
         self._quietly(functools.partial(self._load, weights))
 
     def _load(self, weights: Mapping[str, Tensor] | None) -> None:
+        own = self.model.state_dict()
+        for name, value in (weights or {}).items():
+            if name not in own or own[name].shape != value.shape:
+                raise ModelError(f"update_weights: the model has no tensor {name} of shape {list(value.shape)}")
         self._batch.forget_all()  # latents of the old weights
-        if weights is not None:
-            own = self.model.state_dict()
-            for name, value in weights.items():
-                if name not in own or own[name].shape != value.shape:
-                    raise RequestError(f"update_weights: the model has no tensor {name} of shape {list(value.shape)}")
-            for name, value in weights.items():
-                own[name].copy_(value)
+        for name, value in (weights or {}).items():
+            own[name].copy_(value)
         self._batch.model.refresh()
 
-    def forget(self) -> None:
+    def reset_prefix_cache(self) -> None:
         """Give up what ended requests left in the cache, and the memory, once nothing runs."""
         self._quietly(self._batch.forget_all)
 
     def _quietly(self, action: Callable[[], None]) -> None:
         """Carry out `action` in the thread when nothing runs; its error is raised here."""
-        failed: list[BaseException] = []
-
-        def guarded() -> None:
-            try:
-                action()
-            except BaseException as error:
-                failed.append(error)
-
-        done = threading.Event()
+        done = Future[None]()
         with self._wake:
             if self._closed:
-                raise RequestError("the engine is closed")
-            self._between.append((guarded, done))
+                raise EngineClosed
+            self._between.append((action, done))
             self._wake.notify_all()
-        done.wait()
-        if failed:
-            raise failed[0]
+        try:
+            done.result()
+        except CancelledError:
+            raise EngineClosed from None
 
     @property
     def stats(self) -> EngineStats:
@@ -310,20 +295,17 @@ class Engine:
     def _work(self) -> None:
         batch = self._batch
         with torch.inference_mode():
-            while True:
-                with self._wake:
-                    while not (self._closed or self._waiting or self._between or batch.running):
-                        self._wake.wait()
-                    if self._closed:
-                        break
-                    arrived = [] if self._between else list(self._waiting)
+            while self._awake():
                 if self._between and not batch.running:
                     action, done = self._between.popleft()
-                    action()
-                    done.set()
+                    try:
+                        action()
+                        done.set_result(None)
+                    except BaseException as error:
+                        done.set_exception(error)
                     continue
-                self._admit(arrived)
                 try:
+                    self._admit()
                     batch.step()
                 except Exception as error:
                     self._fail(error)
@@ -332,34 +314,54 @@ class Engine:
         for request in self._waiting:
             request.finish("cancelled")
         for _, done in self._between:
-            done.set()
+            done.cancel()
 
-    def _admit(self, arrived: list[Request]) -> None:
+    def _awake(self) -> bool:
+        """Wait for something to do; False when the engine was closed."""
+        with self._wake:
+            while not (self._closed or self._waiting or self._between or self._batch.running):
+                self._wake.wait()
+            return not self._closed
+
+    def _admit(self) -> None:
         """Give rows to those who wait, in order; only who waits for another's prompt is overtaken."""
-        gone: set[int] = set()
-        for request in arrived:
-            answer = "cancelled"
-            if not request.cancelled:
+        with self._wake:
+            queue, self._waiting = self._waiting, deque()
+        left: list[Request] = []
+        full = bool(self._between)
+        try:
+            while queue:
+                request = queue.popleft()
+                if request.cancelled:
+                    request.finish("cancelled")
+                    continue
                 try:
-                    answer = self._batch.add(request)
-                except CandorError as error:
-                    request.finish("error", error)
-                    answer = "error"
-            else:
-                request.finish("cancelled")
-            if answer == "full":
-                break
-            if answer != "later":
-                gone.add(id(request))
-        if gone:
+                    answer = "full" if full else self._batch.add(request)
+                except Exception as error:
+                    request.finish("error", error if isinstance(error, CandorError) else _unexpected(error))
+                    continue
+                full = full or answer == "full"
+                if answer != "added":
+                    left.append(request)
+        finally:
             with self._wake:
-                self._waiting = deque(request for request in self._waiting if id(request) not in gone)
+                self._waiting.extendleft(reversed([*left, *queue]))
                 self._wake.notify_all()
 
     def _fail(self, error: Exception) -> None:
         """A step went wrong, most likely for want of memory: its requests end, the engine goes on."""
-        problem = RequestError(f"a step of the engine failed ({type(error).__name__}: {str(error).splitlines()[0]})")
-        problem.__cause__ = error
+        problem = _unexpected(error)
         for row in list(self._batch.rows[: self._batch.running]):
             self._batch.retire(row, "error", problem)
         self._batch.forget_all()
+
+
+def _unexpected(error: Exception) -> RequestError:
+    first_line = (str(error).splitlines() or [""])[0]
+    problem = RequestError(f"a step of the engine failed ({type(error).__name__}: {first_line})")
+    problem.__cause__ = error
+    return problem
+
+
+def _failed(index: int, error: RequestError) -> Completion:
+    return Completion(token_ids=(), text="", logprobs=(), finish_reason="error", index=index, error=error)

@@ -1,8 +1,8 @@
 """What a request asks for and what it gets: names and meaning are vLLM's."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 from torch import Tensor
 
@@ -11,8 +11,20 @@ from candor.errors import CandorError, ConfigError
 LogitsProcessor: TypeAlias = Callable[[Sequence[int], Sequence[int], Tensor], Tensor]
 """`processor(prompt_ids, generated_ids, logits [vocab] float32) -> logits`; it may write into the given tensor."""
 
+Prompt: TypeAlias = str | Sequence[int]
+"""Text, or token ids, taken as they are. Before text the engine puts the begin token; a server decides for itself."""
+
+FinishReason: TypeAlias = Literal["stop", "length", "cancelled", "error"]
+
 TopLogprobs: TypeAlias = tuple[tuple[int, float], ...]
 """The most likely (token id, log-probability) at one place, the best first."""
+
+
+def _several(value: Any) -> tuple[Any, ...]:
+    """What the user gave as a tuple: one text, one function, a list, a dict of token id to bias."""
+    if isinstance(value, Mapping):
+        return tuple((int(key), float(number)) for key, number in value.items())
+    return (value,) if isinstance(value, str) or callable(value) else tuple(value)
 
 
 @dataclass(frozen=True)
@@ -30,13 +42,14 @@ class StructuredOutput:
     """Texts of which it is one."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "choice", _several(self.choice))
         if (self.json is not None) + (self.regex is not None) + bool(self.choice) != 1:
             raise ConfigError("structured_outputs takes exactly one of json, regex and choice")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SamplingParams:
-    """How to choose tokens."""
+    """How to choose tokens. A single stop text, a list, or a dict of biases will do where a tuple stands."""
 
     temperature: float = 1.0
     """Divides the logits; 0 takes the most likely token."""
@@ -74,6 +87,8 @@ class SamplingParams:
     """Functions that change the logits before a token is chosen, in order."""
 
     def __post_init__(self) -> None:
+        for name in ("stop", "stop_token_ids", "logit_bias", "logits_processors"):
+            object.__setattr__(self, name, _several(getattr(self, name)))
         checks = {
             "temperature": (self.temperature >= 0, "0 or more"),
             "top_p": (0 < self.top_p <= 1, "above 0 and at most 1"),
@@ -104,7 +119,7 @@ class SamplingParams:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Piece:
     """What became certain since the piece before, for streams.
 
@@ -123,7 +138,7 @@ class Piece:
     """As in `Completion`."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Completion:
     """What one request produced.
 
@@ -136,7 +151,7 @@ class Completion:
     """Decoded text without special tokens, cut before a stop text."""
     logprobs: tuple[float, ...]
     """Log-probability of each token under the model's own distribution (temperature 1, nothing cut), in nats."""
-    finish_reason: str
+    finish_reason: FinishReason
     """`stop` (end token, stop text or end of the structure), `length`, `cancelled`, or `error`."""
     index: int = 0
     """Which of the prompt's `n` answers."""
@@ -148,3 +163,27 @@ class Completion:
     """Tokens of it that were taken from a request with the same beginning."""
     error: CandorError | None = None
     """Why there is no answer, where `finish_reason` is `error`."""
+
+
+class Generator(Protocol):
+    """What can be asked for completions: an engine of this process, or a server."""
+
+    def generate(
+        self, prompts: Sequence[Prompt], params: SamplingParams | Sequence[SamplingParams] | None = None
+    ) -> list[Completion]:
+        """Complete all prompts: `n` completions of the first, then of the second, ..."""
+
+    def stream(self, prompt: Prompt, params: SamplingParams | None = None) -> AsyncIterator[Piece | Completion]:
+        """The pieces of each of the `n` answers as they come, and each one's Completion."""
+
+
+def pair(
+    prompts: Sequence[Prompt], params: SamplingParams | Sequence[SamplingParams] | None
+) -> list[tuple[Prompt, SamplingParams]]:
+    """Each prompt with its parameters: one for all, one for each, or the defaults."""
+    if isinstance(prompts, str) or (prompts and isinstance(prompts[0], int)):
+        raise ConfigError("prompts is one prompt; give a list of them")
+    every = params if isinstance(params, Sequence) else [params or SamplingParams()] * len(prompts)
+    if len(every) != len(prompts):
+        raise ConfigError(f"there are {len(prompts)} prompts and {len(every)} sampling parameters")
+    return list(zip(prompts, every, strict=True))

@@ -7,15 +7,13 @@ Prompts given as ids go out as ids. What comes back keeps the server's ids where
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import openai
 
-from candor.errors import ConfigError, Overloaded, RequestError
-from candor.infer.engine import Prompt
-from candor.infer.params import Completion, Piece, SamplingParams
+from candor.errors import Overloaded, RequestError
+from candor.infer.params import Completion, Piece, Prompt, SamplingParams, pair
 
 _EXTENSIONS = ("top_k", "min_p", "repetition_penalty", "stop_token_ids", "ignore_eos")
 """Parameters that OpenAI's API lacks; vLLM and SGLang take them by these names. Sent where they differ from nothing."""
@@ -50,49 +48,46 @@ class RemoteEngine:
         self, prompts: Sequence[Prompt], params: SamplingParams | Sequence[SamplingParams] | None = None
     ) -> list[Completion]:
         """As `Engine.generate`: a prompt that fails gets completions with `finish_reason` `error`."""
-        every = params if isinstance(params, Sequence) else [params or SamplingParams()] * len(prompts)
-        if len(every) != len(prompts):
-            raise ConfigError(f"there are {len(prompts)} prompts and {len(every)} sampling parameters")
+        every = pair(prompts, params)
         with ThreadPoolExecutor(self.concurrency) as pool:
-            answers = pool.map(self._one, prompts, every)
+            answers = pool.map(self._one, *zip(*every, strict=True)) if every else ()
             return [completion for answer in answers for completion in answer]
 
     def _one(self, prompt: Prompt, params: SamplingParams) -> list[Completion]:
         try:
             answer = self._client.completions.create(**self._body(prompt, params))
             used = answer.usage.prompt_tokens if answer.usage else 0
-            found = [_completion(choice, used) for choice in sorted(answer.choices, key=lambda choice: choice.index)]
+            choices = sorted(answer.choices, key=lambda choice: choice.index)
+            found = [_completion([_piece(choice)], choice.finish_reason, used) for choice in choices]
             if len(found) != params.n:
                 raise RequestError(f"the server sent {len(found)} answers instead of {params.n}")
             return found
         except (openai.OpenAIError, RequestError) as error:
             problem = error if isinstance(error, RequestError) else _problem(error)
-            return [Completion((), "", (), "error", index, error=problem) for index in range(params.n)]
+            return [
+                Completion(token_ids=(), text="", logprobs=(), finish_reason="error", index=index, error=problem)
+                for index in range(params.n)
+            ]
 
     async def stream(self, prompt: Prompt, params: SamplingParams | None = None) -> AsyncIterator[Piece | Completion]:
         """As `Engine.stream`."""
         params = params or SamplingParams()
-        so_far = [Completion((), "", (), "", index) for index in range(params.n)]
+        pieces: list[list[Piece]] = [[] for _ in range(params.n)]
+        reasons: dict[int, str] = {}
         client = self._async()
         try:
             events = await client.completions.create(**self._body(prompt, params), stream=True)
             async with events:
                 async for event in events:
                     for choice in event.choices:
-                        new, old = _completion(choice, 0), so_far[choice.index]
-                        so_far[choice.index] = replace(
-                            old,
-                            token_ids=old.token_ids + new.token_ids,
-                            text=old.text + new.text,
-                            logprobs=old.logprobs + new.logprobs,
-                            finish_reason=new.finish_reason or old.finish_reason,
-                        )
-                        if new.text or new.token_ids:
-                            yield Piece(new.text, new.token_ids, new.logprobs, choice.index)
-            for completion in so_far:
-                if not completion.finish_reason:
-                    raise RequestError("the server ended the stream before the answer was complete")
-                yield completion
+                        piece = _piece(choice)
+                        if choice.finish_reason:
+                            reasons[choice.index] = choice.finish_reason
+                        if piece.text or piece.token_ids:
+                            pieces[choice.index].append(piece)
+                            yield piece
+            for index, own in enumerate(pieces):
+                yield _completion(own, reasons.get(index), 0, index)
         except openai.OpenAIError as error:
             raise _problem(error) from error
         except (OSError, asyncio.IncompleteReadError) as error:
@@ -131,14 +126,26 @@ class RemoteEngine:
         return {name: value for name, value in body.items() if value is not None} | {"extra_body": extra}
 
 
-def _completion(choice: Any, prompt_tokens: int) -> Completion:
+def _piece(choice: Any) -> Piece:
     detail = choice.logprobs  # the most likely tokens come by their text only: there are no ids to name them by
+    return Piece(
+        text=choice.text or "",
+        token_ids=tuple((choice.model_extra or {}).get("token_ids") or ()),
+        logprobs=tuple(value for value in (detail.token_logprobs or ()) if value is not None) if detail else (),
+        index=choice.index,
+    )
+
+
+def _completion(pieces: list[Piece], reason: str | None, prompt_tokens: int, index: int = 0) -> Completion:
+    if reason not in ("stop", "length"):
+        said = f"ended the answer with {reason!r}" if reason else "ended the stream before the answer was complete"
+        raise RequestError(f"the server {said}")
     return Completion(
-        tuple((choice.model_extra or {}).get("token_ids") or ()),
-        choice.text or "",
-        tuple(value for value in (detail.token_logprobs or ()) if value is not None) if detail else (),
-        choice.finish_reason or "",
-        choice.index,
+        text="".join(piece.text for piece in pieces),
+        token_ids=tuple(token for piece in pieces for token in piece.token_ids),
+        logprobs=tuple(logprob for piece in pieces for logprob in piece.logprobs),
+        finish_reason="stop" if reason == "stop" else "length",
+        index=pieces[0].index if pieces else index,
         prompt_tokens=prompt_tokens,
     )
 

@@ -4,8 +4,7 @@ import random
 from collections.abc import Callable
 
 from candor.errors import CandorError
-from candor.infer.grammar import Grammar
-from candor.infer.params import Completion, Piece, SamplingParams, TopLogprobs
+from candor.infer.params import Completion, FinishReason, Piece, SamplingParams, TopLogprobs
 from candor.text import StreamDecoder, Tokenizer
 
 
@@ -17,16 +16,21 @@ class Request:
         prompt: list[int],
         params: SamplingParams,
         index: int,
+        limit: int,
         tokenizer: Tokenizer,
         sink: Callable[[Piece | Completion], None],
         *,
         streaming: bool,
     ):
-        self.prompt, self.params, self.index, self.sink, self.streaming = prompt, params, index, sink, streaming
-        self.random = random.Random(None if params.seed is None else params.seed + index)
-        self.grammar = Grammar(params.structured_outputs, tokenizer) if params.structured_outputs else None
-        self.limit = params.max_tokens
-        """Most tokens to generate; the engine lowers it to what the context leaves."""
+        self.prompt, self.params, self.index, self.limit = prompt, params, index, limit
+        self.sink, self.streaming = sink, streaming
+        # As text: Python takes the absolute value of a number.
+        self.random = random.Random(None if params.seed is None else str(params.seed + index))
+        self.grammar = None
+        if params.structured_outputs:
+            from candor.infer.grammar import Grammar
+
+            self.grammar = Grammar(params.structured_outputs, tokenizer)
         self.cancelled = False
         self.cached = 0
         """Prompt tokens that were not computed again."""
@@ -40,8 +44,8 @@ class Request:
         self._tail = ""  # not shown yet: it may become a stop text
         self._told = 0
 
-    def take(self, token: int, logprob: float, top: TopLogprobs) -> str:
-        """Take the next token in; the reason to finish, or "" to go on."""
+    def take(self, token: int, logprob: float, top: TopLogprobs) -> FinishReason | None:
+        """Take the next token in; the reason to finish, or None to go on."""
         self.ids.append(token)
         self._logprobs.append(logprob)
         if self.params.logprobs:
@@ -62,28 +66,36 @@ class Request:
             self._tail = self._tail[cut:]
         if self.streaming:
             self._tell(self._text[-1] if cut else "")
-        return ""
+        return None
 
     def _tell(self, text: str) -> None:
         new = slice(self._told, len(self.ids))
         self._told = len(self.ids)
-        self.sink(Piece(text, tuple(self.ids[new]), tuple(self._logprobs[new]), self.index, tuple(self._top[new])))
+        self.sink(
+            Piece(
+                text=text,
+                token_ids=tuple(self.ids[new]),
+                logprobs=tuple(self._logprobs[new]),
+                index=self.index,
+                top_logprobs=tuple(self._top[new]),
+            )
+        )
 
-    def finish(self, reason: str, error: CandorError | None = None) -> None:
+    def finish(self, reason: FinishReason, error: CandorError | None = None) -> None:
         """Send what is left, and the completion."""
         self._text.append(self._tail)
         if self.streaming and (self._tail or self._told < len(self.ids)):
             self._tell(self._tail)
         self.sink(
             Completion(
-                tuple(self.ids),
-                "".join(self._text),
-                tuple(self._logprobs),
-                reason,
-                self.index,
-                tuple(self._top),
-                len(self.prompt),
-                self.cached,
-                error,
+                token_ids=tuple(self.ids),
+                text="".join(self._text),
+                logprobs=tuple(self._logprobs),
+                finish_reason=reason,
+                index=self.index,
+                top_logprobs=tuple(self._top),
+                prompt_tokens=len(self.prompt),
+                cached_tokens=self.cached,
+                error=error,
             )
         )

@@ -8,6 +8,8 @@ from torch import Tensor
 
 from candor.infer.params import SamplingParams
 
+_COLD = 1e-30
+"""A temperature below this is 0."""
 _HEAD = 128
 """Most likely tokens that are looked at first for top_p; few distributions need more."""
 
@@ -35,18 +37,17 @@ def shape(logits: Tensor, params: SamplingParams, prompt: Sequence[int], answer:
 def distribution(logits: Tensor, rows: Sequence[SamplingParams]) -> Tensor:
     """Logits [B, vocab] -> the probabilities that each row draws from, [B, vocab] float32.
 
-    Temperature, then top_k, min_p and top_p, as in vLLM; a temperature of 0 puts all on the most likely token.
+    Temperature, then top_k, min_p and top_p, as in vLLM; a temperature of 0 puts all on the most likely token. No row
+    depends on the others.
     """
-    if all(row.temperature == 1 for row in rows):
-        probabilities = logits.softmax(-1)
-    else:
-        # At most 0 before the division, in float64: no temperature overflows.
-        heat = torch.tensor([row.temperature or 1.0 for row in rows], dtype=torch.float64, device=logits.device)
-        cold = logits.double() - logits.amax(-1, keepdim=True)
-        probabilities = (cold / heat[:, None]).softmax(-1).float()
+    cold = [row.temperature < _COLD for row in rows]
+    heat = torch.tensor(
+        [1.0 if c else row.temperature for c, row in zip(cold, rows, strict=True)], device=logits.device
+    )
+    probabilities = ((logits - logits.amax(-1, keepdim=True)) / heat[:, None]).softmax(-1)
     if any(row.top_k or row.min_p or row.top_p < 1 for row in rows):
         probabilities = _cut(probabilities, rows)
-    if greedy := [index for index, row in enumerate(rows) if row.temperature == 0]:
+    if greedy := [index for index, is_cold in enumerate(cold) if is_cold]:
         probabilities[greedy] = 0
         probabilities[greedy, logits[greedy].argmax(-1)] = 1
     return probabilities
@@ -75,7 +76,8 @@ def _cut(shares: Tensor, rows: Sequence[SamplingParams]) -> Tensor:
         kept = torch.where(ordered.double().cumsum(-1) - ordered < wanted, ordered, 0.0)
         nucleus = torch.zeros_like(shares).scatter_(-1, index.gather(-1, order), kept)
         shares = torch.where(column([row.top_p for row in rows]) < 1, nucleus, shares)
-    return shares / shares.sum(-1, keepdim=True)
+    cut = column([float(0 < row.top_k < V or row.min_p > 0 or row.top_p < 1) for row in rows])
+    return torch.where(cut > 0, shares / shares.sum(-1, keepdim=True), shares)
 
 
 def draw(probabilities: Tensor, chances: Sequence[float]) -> Tensor:

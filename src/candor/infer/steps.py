@@ -17,26 +17,26 @@ from candor.model import Transformer
 class Step(Protocol):
     """B sequences side by side, S tokens each, of which `counts` [B] are real; the rest has no meaning in results.
 
-    Ids and lengths are int64; `latents` [layers, B, T, R] holds `lengths` [B] tokens of each sequence and receives the
-    new ones. States are [B, S, D].
+    Ids and lengths are int64; `latents` [layers, B, T, R] holds `lengths` [B] tokens of each sequence (None: there are
+    none yet, and T = S) and receives the new ones. States are [B, S, D].
     """
 
     dtype: torch.dtype
     """Type of the latents."""
 
-    def states(self, ids: Tensor, lengths: Tensor, latents: Tensor, counts: Sequence[int]) -> Tensor:
+    def states(self, ids: Tensor, lengths: Tensor | None, latents: Tensor, counts: Sequence[int]) -> Tensor:
         """The main model's states after the tokens `ids` [B, S]."""
 
     def draft(
-        self, next_ids: Tensor, hidden: Tensor, lengths: Tensor, latents: Tensor, counts: Sequence[int]
+        self, next_ids: Tensor, hidden: Tensor, lengths: Tensor | None, latents: Tensor, counts: Sequence[int]
     ) -> Tensor:
         """The MTP module's states, from the main model's and the tokens `next_ids` [B, S] that follow each."""
 
-    def table(self, states: Tensor) -> Tensor:
-        """Log-probabilities [M, vocab] float32 after the states [M, D]."""
+    def logits(self, states: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits [M, vocab] float32 after the states [M, D], and their log-sum-exp [M]."""
 
-    def draw(self, table: Tensor, rows: Sequence[SamplingParams], chances: Sequence[float]) -> Tensor:
-        """One token [M] int64 for each row of the log-probabilities [M, vocab], by its number from [0, 1)."""
+    def draw(self, logits: Tensor, rows: Sequence[SamplingParams], chances: Sequence[float]) -> Tensor:
+        """One token [M] int64 for each row of logits [M, vocab], by its number from [0, 1)."""
 
     def refresh(self) -> None:
         """The model's tensors were replaced."""
@@ -46,31 +46,28 @@ class TorchStep:
     """The model's own forward passes; `compiled` compiles the decoding step, with CUDA graphs on a GPU."""
 
     def __init__(self, model: Transformer, *, compiled: bool = False):
-        self.model, self.dtype = model, model.lm_head.weight.dtype
+        self.model, self.dtype = model, model.activation_dtype
         mode = "reduce-overhead" if model.lm_head.weight.is_cuda else "default"
         self._extend = torch.compile(model.extend, mode=mode, dynamic=True) if compiled else model.extend
 
-    def states(self, ids: Tensor, lengths: Tensor, latents: Tensor, counts: Sequence[int]) -> Tensor:
+    def states(self, ids: Tensor, lengths: Tensor | None, latents: Tensor, counts: Sequence[int]) -> Tensor:
         """See `Step`; first tokens take the expanded form of attention, which is faster for many."""
-        if int(lengths.max()) == 0 and ids.shape[1] > 1:
-            return self.model.prefill(ids, latents[:, :, : ids.shape[1]])
-        return self._extend(ids, lengths, latents)
+        return self.model.prefill(ids, latents) if lengths is None else self._extend(ids, lengths, latents)
 
     def draft(
-        self, next_ids: Tensor, hidden: Tensor, lengths: Tensor, latents: Tensor, counts: Sequence[int]
+        self, next_ids: Tensor, hidden: Tensor, lengths: Tensor | None, latents: Tensor, counts: Sequence[int]
     ) -> Tensor:
         """See `Step`."""
         return self.model.draft(next_ids, hidden, latents, lengths)
 
-    def table(self, states: Tensor) -> Tensor:
+    def logits(self, states: Tensor) -> tuple[Tensor, Tensor]:
         """See `Step`."""
-        return self.model.lm_head(states).float().log_softmax(-1)
+        logits = self.model.lm_head(states).float()
+        return logits, logits.logsumexp(-1)
 
-    def draw(self, table: Tensor, rows: Sequence[SamplingParams], chances: Sequence[float]) -> Tensor:
+    def draw(self, logits: Tensor, rows: Sequence[SamplingParams], chances: Sequence[float]) -> Tensor:
         """See `Step`."""
-        if all(row.temperature == 0 for row in rows):
-            return table.argmax(-1)
-        return draw(distribution(table, rows), chances)
+        return draw(distribution(logits, rows), chances)
 
     def refresh(self) -> None:
         """See `Step`: nothing is kept here."""

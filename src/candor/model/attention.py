@@ -18,7 +18,7 @@ _BLOCK = 128
 """Queries whose scores are held at a time on a CPU."""
 
 
-class Places(NamedTuple):
+class Positions(NamedTuple):
     """Where the new tokens [B, S] of cached sequences stand, and what each may look at; the same for every layer."""
 
     cos: Tensor
@@ -31,7 +31,7 @@ class Places(NamedTuple):
     """[B, 1, S, T]: 0 for the tokens up to the own one, minus infinity behind."""
 
     @classmethod
-    def behind(cls, config: ModelConfig, lengths: Tensor, S: int, T: int, dtype: torch.dtype) -> "Places":
+    def behind(cls, config: ModelConfig, lengths: Tensor, S: int, T: int, dtype: torch.dtype) -> "Positions":
         """Of S tokens that follow the first `lengths` [B] int64 of T."""
         places = lengths[:, None] + torch.arange(S, device=lengths.device)
         future = torch.arange(T, device=lengths.device) > places[..., None]
@@ -92,7 +92,7 @@ class LatentAttention(nn.Module):
         out = attend(q, k, v, mask, self.scale)
         return self.o_proj(out.transpose(1, 2).flatten(2))
 
-    def extend(self, x: Tensor, places: Places, latents: Tensor) -> Tensor:
+    def extend(self, x: Tensor, places: Positions, latents: Tensor) -> Tensor:
         """Absorbed attention of the tokens [B, S, D] to `latents` [B, T, R], where their own are written first."""
         c = self.config
         B, S, _ = x.shape

@@ -220,65 +220,20 @@ class MoE(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Routing]:
         """[B, S, D] -> [B, S, D], and what the router did."""
-        flat = x.flatten(0, -2)
-        scores, chosen, weights = self.gate(flat)
+        scores, chosen, weights = self.gate(x.flatten(0, -2))
         routing = self.gate.statistics(scores, chosen, sequences=x.shape[0])
-        of_token, tokens, ends = group(chosen, routing.load)
-        # Rows that fill up have weight zero, and so has all that comes of them, gradients included.
-        row_weights = weights.new_zeros(len(tokens), 1).scatter(0, of_token.view(-1, 1), weights.view(-1, 1))
-        rows = self.experts(_Dispatch.apply(flat, of_token, tokens), row_weights, ends)
-        out = _Combine.apply(rows, of_token, tokens).view_as(x)
-        return (out if self.shared_experts is None else out + self.shared_experts(x)), routing
+        return self._mix(x, chosen, weights, routing.load), routing
 
     def infer(self, x: Tensor) -> Tensor:
-        """`forward` for few tokens: without gradients and statistics, no row that only fills up. [B, S, D]."""
-        flat = x.flatten(0, -2)
-        _, chosen, weights = self.gate(flat)
-        stacks = self.experts.gate_up, self.experts.down
-        if x.is_cuda:
-            load = torch.zeros_like(stacks[0][:, 0, 0], dtype=torch.int64)
-            load.scatter_add_(0, chosen.flatten(), torch.ones_like(chosen.flatten()))
-            of_token, tokens, ends = group(chosen, load)
-            row_weights = weights.new_zeros(len(tokens), 1).scatter(0, of_token.view(-1, 1), weights.view(-1, 1))
-            out = self.experts(flat[tokens], row_weights, ends)[of_token].sum(1)
-        else:
-            out = (_few_op if torch.compiler.is_compiling() else _few)(flat, chosen, weights.to(x.dtype), *stacks)
-        out = out.view_as(x)
+        """`forward` without statistics."""
+        _, chosen, weights = self.gate(x.flatten(0, -2))
+        pairs, load = chosen.flatten(), chosen.new_zeros(len(self.experts.down))
+        return self._mix(x, chosen, weights, load.scatter_add_(0, pairs, torch.ones_like(pairs)))
+
+    def _mix(self, x: Tensor, chosen: Tensor, weights: Tensor, load: Tensor) -> Tensor:
+        of_token, tokens, ends = group(chosen, load)
+        # Rows that fill up have weight zero, and so has all that comes of them, gradients included.
+        row_weights = weights.new_zeros(len(tokens), 1).scatter(0, of_token.view(-1, 1), weights.view(-1, 1))
+        rows = self.experts(_Dispatch.apply(x.flatten(0, -2), of_token, tokens), row_weights, ends)
+        out = _Combine.apply(rows, of_token, tokens).view_as(x)
         return out if self.shared_experts is None else out + self.shared_experts(x)
-
-
-def _few(x: Tensor, chosen: Tensor, weights: Tensor, gate_up: Tensor, down: Tensor) -> Tensor:
-    """Tokens [N, D] through their experts `chosen` [N, K] with `weights` [N, K], one expert after the other."""
-    if len(x) == 1:
-        parts = []
-        for expert, weight in zip(chosen[0].tolist(), weights[0], strict=True):
-            gate, up = F.linear(x, gate_up[expert].to(x.dtype)).chunk(2, dim=-1)
-            parts.append(F.linear(F.silu(gate).mul_(up).mul_(weight), down[expert].to(x.dtype)))
-        return torch.stack(parts).sum(0)
-    K = chosen.shape[1]
-    pairs: list[list[int]] = [[] for _ in range(len(gate_up))]
-    for pair, expert in enumerate(chosen.flatten().tolist()):
-        pairs[expert].append(pair)
-    order = torch.tensor([pair for group in pairs for pair in group])
-    rows = x.index_select(0, order // K)
-    hidden, out = x.new_empty(len(rows), gate_up.shape[1]), x.new_empty(len(rows), x.shape[1])
-    groups, start = [], 0
-    for expert, group in enumerate(pairs):
-        if group:
-            groups.append((expert, slice(start, start := start + len(group))))
-    for expert, at in groups:
-        torch.mm(rows[at], gate_up[expert].to(x.dtype).T, out=hidden[at])
-    gate, up = hidden.chunk(2, dim=-1)
-    inner = F.silu(gate).mul_(up).mul_(weights.flatten()[order][:, None])
-    for expert, at in groups:
-        torch.mm(inner[at], down[expert].to(x.dtype).T, out=out[at])
-    back = torch.empty_like(order).scatter_(0, order, torch.arange(len(order)))
-    return out.index_select(0, back).view(len(x), K, -1).sum(1)
-
-
-_few_op = torch.library.custom_op("candor::few_experts", _few, mutates_args=())
-
-
-@_few_op.register_fake
-def _(x: Tensor, chosen: Tensor, weights: Tensor, gate_up: Tensor, down: Tensor) -> Tensor:
-    return torch.empty_like(x)

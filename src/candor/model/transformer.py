@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from candor.model.attention import LatentAttention, Places
+from candor.model.attention import LatentAttention, Positions
 from candor.model.config import ModelConfig
 from candor.model.layers import FeedForward, Linear, RMSNorm
 from candor.model.moe import MoE, Router, Routing
@@ -31,7 +31,7 @@ class DecoderLayer(nn.Module):
         out, routing = self.mlp(normed) if isinstance(self.mlp, MoE) else (self.mlp(normed), None)
         return x + out, routing
 
-    def extend(self, x: Tensor, places: Places, latents: Tensor) -> Tensor:
+    def extend(self, x: Tensor, places: Positions, latents: Tensor) -> Tensor:
         """[B, S, D] -> [B, S, D] behind the cached tokens; arguments as in `LatentAttention`."""
         x = x + self.self_attn.extend(self.input_layernorm(x), places, latents)
         normed = self.post_attention_layernorm(x)
@@ -129,9 +129,13 @@ class Transformer(nn.Module):
             routings += [routing] if routing else []
         return self.norm(x), routings
 
+    @property
+    def activation_dtype(self) -> torch.dtype:
+        """Type that the layers compute in."""
+        return self.compute_dtype or self.embed_tokens.weight.dtype
+
     def _embed(self, input_ids: Tensor) -> Tensor:
-        x = self.embed_tokens(input_ids)
-        return x.to(self.compute_dtype) if self.compute_dtype else x
+        return self.embed_tokens(input_ids).to(self.activation_dtype)
 
     def forward(self, input_ids: Tensor) -> Tensor:
         """Token ids [B, S] int64 -> logits [B, S, vocab]."""
@@ -150,7 +154,7 @@ class Transformer(nn.Module):
         `latents` is read up to each token and written where the new ones stand.
         """
         x = self._embed(input_ids)
-        places = Places.behind(self.config, lengths, input_ids.shape[1], latents.shape[2], x.dtype)
+        places = Positions.behind(self.config, lengths, input_ids.shape[1], latents.shape[2], x.dtype)
         for index, layer in enumerate(self.layers):
             assert isinstance(layer, DecoderLayer)
             x = layer.extend(x, places, latents[index])
@@ -167,7 +171,7 @@ class Transformer(nn.Module):
         if lengths is None:
             cos, sin = rotations(self.config, torch.arange(next_ids.shape[1], device=next_ids.device))
             return module(embedded, hidden, cos, sin, latents=kept)[0]
-        places = Places.behind(self.config, lengths, next_ids.shape[1], kept.shape[1], hidden.dtype)
+        places = Positions.behind(self.config, lengths, next_ids.shape[1], kept.shape[1], hidden.dtype)
         return module.norm(module.layer.extend(module.join(embedded, hidden), places, kept))
 
     def train_forward(self, tokens: Tensor, segments: Tensor | None = None) -> TrainForward:

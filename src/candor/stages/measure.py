@@ -70,7 +70,7 @@ def evaluate(
 
     prompt = config.prompt or texts[0].strip()[:60]
     params = SamplingParams(temperature=config.temperature, top_p=0.95, max_tokens=config.sample_tokens, seed=seed)
-    with Engine(model, tokenizer, max_sequences=1) as engine:
+    with Engine(model, tokenizer) as engine:
         (completion,) = engine.generate([prompt], params)
     if completion.error:
         raise completion.error

@@ -122,12 +122,13 @@ class Tokenizer:
         (folder / "chat_template.jinja").unlink(missing_ok=True)  # an older one would win over ours
 
     @classmethod
-    def load(cls, folder: Path) -> "Tokenizer":
+    def load(cls, folder: str | Path) -> "Tokenizer":
         """Read what `save` wrote, or the tokenizer of a released DeepSeek-V3 or R1 folder.
 
         Special tokens are found by name. Raises ModelError or DataError where a file is missing, broken or of
         another kind (only byte-level BPE is read).
         """
+        folder = Path(folder)
         path = folder / "tokenizer.json"
         if not path.is_file():
             raise ModelError(f"{folder} has no tokenizer.json; give a folder that holds a tokenizer")

@@ -138,21 +138,22 @@ class NativeStep:
             *(ctypes.c_void_p(turns.data_ptr()) for turns in self._turns),
         )  # fmt: skip
 
-    def states(self, ids: Tensor, lengths: Tensor, latents: Tensor, counts: Sequence[int]) -> Tensor:
+    def states(self, ids: Tensor, lengths: Tensor | None, latents: Tensor, counts: Sequence[int]) -> Tensor:
         """The main model's states [B, S, D] after the tokens `ids` [B, S]."""
         return self._run(ids, lengths, latents, counts, None)
 
     def draft(
-        self, next_ids: Tensor, hidden: Tensor, lengths: Tensor, latents: Tensor, counts: Sequence[int]
+        self, next_ids: Tensor, hidden: Tensor, lengths: Tensor | None, latents: Tensor, counts: Sequence[int]
     ) -> Tensor:
         """The MTP module's states [B, S, D]."""
         return self._run(next_ids, lengths, latents, counts, hidden.contiguous())
 
     def _run(
-        self, ids: Tensor, lengths: Tensor, latents: Tensor, counts: Sequence[int], hidden: Tensor | None
+        self, ids: Tensor, lengths: Tensor | None, latents: Tensor, counts: Sequence[int], hidden: Tensor | None
     ) -> Tensor:
         B, S = ids.shape
         ids, real = ids.contiguous(), torch.tensor(counts)
+        lengths = torch.zeros(B, dtype=torch.int64) if lengths is None else lengths
         out = torch.zeros(B, S, self.model.config.hidden_size)
         stride = latents.stride()
         assert stride[3] == 1 and stride[2] == latents.shape[3] and latents.dtype == torch.float32
@@ -162,22 +163,22 @@ class NativeStep:
         )  # fmt: skip
         return out
 
-    def table(self, states: Tensor) -> Tensor:
-        """Log-probabilities [M, vocab] float32 after the states [M, D]."""
+    def logits(self, states: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits [M, vocab] after the states [M, D], and their log-sum-exp [M]."""
         states = states.contiguous()
-        out = torch.empty(len(states), self.model.config.vocab_size)
-        self._library.candor_table(self._handle, ctypes.c_int64(len(states)), _at(states), _at(out))
-        return out
+        out, norms = torch.empty(len(states), self.model.config.vocab_size), torch.empty(len(states))
+        self._library.candor_logits(self._handle, ctypes.c_int64(len(states)), _at(states), _at(out), _at(norms))
+        return out, norms
 
-    def draw(self, table: Tensor, rows: Sequence[SamplingParams], chances: Sequence[float]) -> Tensor:
-        """One token [M] int64 for each row of the log-probabilities [M, vocab], by its number from [0, 1)."""
-        table = table.contiguous()
+    def draw(self, logits: Tensor, rows: Sequence[SamplingParams], chances: Sequence[float]) -> Tensor:
+        """One token [M] int64 for each row of logits [M, vocab], by its number from [0, 1)."""
+        logits = logits.contiguous()
         choices = (_Choice * len(rows))(
             *(_Choice(row.temperature, row.top_p, row.min_p, min(row.top_k, 2**31 - 1), chance)
               for row, chance in zip(rows, chances, strict=True))
         )  # fmt: skip
         out = torch.empty(len(rows), dtype=torch.int64)
-        self._library.candor_draw(self._handle, ctypes.c_int64(len(rows)), _at(table), choices, _at(out))
+        self._library.candor_draw(self._handle, ctypes.c_int64(len(rows)), _at(logits), choices, _at(out))
         return out
 
 

@@ -14,6 +14,7 @@
 #include <cstring>
 #include <mutex>
 #include <thread>
+#include <time.h>
 #include <vector>
 
 #if defined(__AVX512F__)
@@ -255,7 +256,7 @@ static void softmax(float* s, int T, float scale) {
     for (t = 0; t < T; t++) s[t] *= inverse;
 }
 
-// Choosing a token from log-probabilities: temperature, then top_k, min_p and top_p, then the inverse of the
+// Choosing a token from logits: temperature, then top_k, min_p and top_p, then the inverse of the
 // distribution function at `chance` (the rules of `sampler.py`).
 
 struct Choice {  // in the order of `native/__init__.py`
@@ -360,6 +361,11 @@ struct Layer {
 };
 
 // The threads. Whoever calls is one of them; the others spin for a while between steps, then sleep.
+//
+// Threads that spin at barriers must all have a core: where another process takes one away for a while, all wait for its
+// time slice to end, and a step takes ten times as long as with one thread less. So each thread compares the time of a
+// step with the time it was given, and after a step in which one of them was not running the team halves itself; it
+// grows again after some undisturbed steps, more of them each time that this was in vain.
 
 static inline void pause_briefly() {
 #if defined(__x86_64__)
@@ -367,16 +373,22 @@ static inline void pause_briefly() {
 #endif
 }
 
+static double clock_of(clockid_t which) {
+    timespec t;
+    clock_gettime(which, &t);
+    return t.tv_sec + 1e-9 * t.tv_nsec;
+}
+
 class Team {
   public:
-    explicit Team(int size) : size(size) {
+    explicit Team(int size) : size(size), all(size) {
         for (int i = 1; i < size; i++) threads.emplace_back([this, i] { work(i); });
     }
     ~Team() {
         {
             std::lock_guard<std::mutex> lock(mutex);
             over = true;
-            epoch++;
+            word.store(word + (1 << 16), std::memory_order_release);
         }
         wake.notify_all();
         for (auto& thread : threads) thread.join();
@@ -385,15 +397,19 @@ class Team {
     void run(Job& j) {
         job = [](void* p, int i) { (*static_cast<Job*>(p))(i); };
         argument = &j;
-        {
-            std::lock_guard<std::mutex> lock(mutex);
-            epoch.fetch_add(1, std::memory_order_release);
+        disturbed.store(false, std::memory_order_relaxed);
+        if (size > 1) {
+            {
+                std::lock_guard<std::mutex> lock(mutex);
+                word.store(((word >> 16) + 1) << 16 | uint64_t(size), std::memory_order_release);
+            }
+            wake.notify_all();
         }
-        wake.notify_all();
-        j(0);
+        watched(0);
         barrier();
+        if (all > 1) adapt();
     }
-    // All wait for all. Yields where a thread has lost its core to another process.
+    // All that take part wait for each other.
     void barrier() {
         if (size == 1) return;
         unsigned turn = generation.load(std::memory_order_acquire);
@@ -405,30 +421,52 @@ class Team {
         for (int spins = 0; generation.load(std::memory_order_acquire) == turn; spins++)
             spins < 4000 ? pause_briefly() : std::this_thread::yield();
     }
-    const int size;
+    int size;  // threads that take part now
 
   private:
+    void watched(int index) {
+        const double begun = clock_of(CLOCK_MONOTONIC), given = clock_of(CLOCK_THREAD_CPUTIME_ID);
+        job(argument, index);
+        const double passed = clock_of(CLOCK_MONOTONIC) - begun;
+        if (passed - (clock_of(CLOCK_THREAD_CPUTIME_ID) - given) > 20e-6 + 0.2 * passed)
+            disturbed.store(true, std::memory_order_relaxed);
+    }
+    void adapt() {
+        if (disturbed.load(std::memory_order_relaxed)) {
+            calm = 0;
+            if (size > 1) size /= 2, patience = patience < 2048 ? 2 * patience : patience;
+        } else if (++calm >= patience) {
+            calm = 0;
+            if (size < all) size = 2 * size < all ? 2 * size : all;
+            else if (patience > 16) patience /= 2;
+        }
+    }
+    // `word` counts the steps and says how many threads take part in each: those that do not may miss any number of them.
     void work(int index) {
-        for (unsigned seen = 0;;) {
-            for (int spins = 0; epoch.load(std::memory_order_acquire) == seen && spins < 20000; spins++) pause_briefly();
-            if (epoch.load(std::memory_order_acquire) == seen) {
+        for (uint64_t seen = 0;;) {
+            for (int spins = 0; word.load(std::memory_order_acquire) == seen && spins < 20000; spins++) pause_briefly();
+            if (word.load(std::memory_order_acquire) == seen) {
                 std::unique_lock<std::mutex> lock(mutex);
-                wake.wait(lock, [&] { return epoch.load(std::memory_order_acquire) != seen; });
+                wake.wait(lock, [&] { return word.load(std::memory_order_acquire) != seen; });
             }
-            seen++;
+            seen = word.load(std::memory_order_acquire);
             if (over) return;
-            job(argument, index);
+            if (index >= int(seen & 0xffff)) continue;
+            watched(index);
             barrier();
         }
     }
+    const int all;
     std::vector<std::thread> threads;
     std::mutex mutex;
     std::condition_variable wake;
-    std::atomic<unsigned> epoch{0}, generation{0};
+    std::atomic<uint64_t> word{0};
+    std::atomic<unsigned> generation{0};
     std::atomic<int> arrived{0};
+    std::atomic<bool> disturbed{false}, over{false};
     void (*job)(void*, int) = nullptr;
     void* argument = nullptr;
-    bool over = false;
+    int calm = 0, patience = 16;
 };
 
 struct Range {
@@ -506,27 +544,27 @@ class Model {
         team.run(job);
     }
 
-    // Log-probabilities [N, vocab] after the given states.
+    // Logits [N, vocab] after the given states, and the logarithm of the sum of their exponentials [N].
     template <class W>
-    void table(int N, const float* const* hidden, float* out) {
+    void logits(int N, const float* const* hidden, float* out, float* norms) {
         auto job = [&](int me) {
             Range v = part(s.vocab, me, team.size);
             multiply(hidden, N, (const W*)head, s.D, s.D, v.from, v.to,
                      [&](int m, int n, const auto& v) { std::memcpy(out + int64_t(m) * s.vocab + n, v, sizeof v); });
             team.barrier();
             Range rows = part(N, me, team.size);
-            for (int n = rows.from; n < rows.to; n++) log_softmax(out + int64_t(n) * s.vocab);
+            for (int n = rows.from; n < rows.to; n++) norms[n] = log_sum(out + int64_t(n) * s.vocab);
         };
         team.run(job);
     }
 
-    void draw(int N, const float* table, const Choice* choices, int64_t* tokens) {
+    void draw(int N, const float* logits, const Choice* choices, int64_t* tokens) {
         auto job = [&](int me) {
             Range rows = part(N, me, team.size);
             auto& scratch = mine[me].router;
             if (int(scratch.size()) < s.vocab) scratch.resize(s.vocab);
             for (int n = rows.from; n < rows.to; n++)
-                tokens[n] = choose(table + int64_t(n) * s.vocab, s.vocab, choices[n], scratch.data());
+                tokens[n] = choose(logits + int64_t(n) * s.vocab, s.vocab, choices[n], scratch.data());
         };
         team.run(job);
     }
@@ -538,15 +576,14 @@ class Model {
         for (int d = 0; d < s.D; d++) out[d] = one(row + d);
     }
 
-    void log_softmax(float* row) {
+    float log_sum(const float* row) {
         const float top = largest(row, s.vocab);
         Vec sums = {};
         int i = 0;
         for (; i + VL <= s.vocab; i += VL) sums += exponential(load(row + i) - top);
         float total = sum(sums);
         for (; i < s.vocab; i++) total += exponential(row[i] - top);
-        float shift = top + std::log(total);
-        for (i = 0; i < s.vocab; i++) row[i] -= shift;
+        return top + std::log(total);
     }
 
     // What one thread keeps for itself: small things that all need are made by each, which is cheaper than to wait.
@@ -847,14 +884,14 @@ void candor_states(void* model, int64_t B, int64_t S, const int64_t* ids, const 
     }
 }
 
-void candor_table(void* model, int64_t N, const float* hidden, float* out) {
+void candor_logits(void* model, int64_t N, const float* hidden, float* out, float* norms) {
     Model& m = *static_cast<Model*>(model);
     std::vector<const float*> from;
     for (int64_t n = 0; n < N; n++) from.push_back(hidden + n * m.s.D);
-    m.s.bf16 ? m.table<Bf16>(int(N), from.data(), out) : m.table<float>(int(N), from.data(), out);
+    m.s.bf16 ? m.logits<Bf16>(int(N), from.data(), out, norms) : m.logits<float>(int(N), from.data(), out, norms);
 }
 
-void candor_draw(void* model, int64_t N, const float* table, const Choice* choices, int64_t* tokens) {
-    static_cast<Model*>(model)->draw(int(N), table, choices, tokens);
+void candor_draw(void* model, int64_t N, const float* logits, const Choice* choices, int64_t* tokens) {
+    static_cast<Model*>(model)->draw(int(N), logits, choices, tokens);
 }
 }
