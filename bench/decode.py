@@ -8,16 +8,16 @@
 Work `1`: one prompt of 32 tokens, 128 new ones. Work `64`: 64 prompts of 8 to 64 tokens at once, 16 to 128 new tokens
 each, as 64 users want them; tokens per second counts the wanted ones. Everyone samples at temperature 1 and never stops
 early. transformers is called as its users call it (`generate`, one padded batch, float32) and at its best of static
-cache, compiled, and its expert implementations. llama.cpp reads our GGUF file in float32 with a float32 cache and takes
-one sequence, with one thread or two. Every side is a process that keeps its warm model; each gets turns one after the
-other, and the fastest turn counts.
+cache, compiled, and its expert implementations; its continuous batching (`generate_batch`) fails with this architecture
+in 5.23. llama.cpp, through llama-cpp-python, reads our GGUF file in float32 with a float32 cache and takes one sequence,
+with one thread or two; its batching is not compared. Every side is a process that keeps its warm model; each gets turns
+one after the other, and the fastest turn counts.
 """
 
 import argparse
 import json
 import os
 import random
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -154,15 +154,17 @@ class Side:
         # Compiled code is made for a shape: a compiling peer gets one process, one work.
         self.process = subprocess.Popen(
             [PYTHON[side], __file__, "--serve", side, str(folder), how, str(vocabulary)], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            stdout=subprocess.PIPE, stderr=(errors := tempfile.TemporaryFile("w+")), text=True,
         )  # fmt: skip
+        self.errors = errors
         self.load = self._answer()["load"]
 
     def _answer(self) -> dict[str, float]:
-        assert self.process.stdout and self.process.stderr
+        assert self.process.stdout
         line = self.process.stdout.readline()
         if not line:
-            raise RuntimeError(self.process.stderr.read()[-1500:])
+            self.errors.seek(0)
+            raise RuntimeError(self.errors.read()[-1500:])
         answer: dict[str, float] = json.loads(line)
         return answer
 
@@ -283,8 +285,12 @@ def main() -> None:
     if arguments.json:
         import torch
 
-        machine = {"threads": torch.get_num_threads(), "compiler": shutil.which("g++") or ""}
+        machine = {"threads": torch.get_num_threads(), "processor": torch.backends.cpu.get_cpu_capability()}
         versions = {"torch": torch.__version__, "python": sys.version.split()[0]}
+        for name, package in () if arguments.speculate else (("transformers",) * 2, ("llamacpp", "llama-cpp-python")):
+            code = f"import importlib.metadata as m; print(m.version({package!r}))"
+            found = subprocess.run([PYTHON[name], "-c", code], capture_output=True, text=True, check=True)
+            versions[package] = found.stdout.strip()
         print(json.dumps({"machine": machine, "versions": versions, "figures": figures, "ratios": ratios}))
 
 
