@@ -8,8 +8,8 @@
 Work `1`: one prompt of 32 tokens, 128 new ones. Work `64`: 64 prompts of 8 to 64 tokens at once, 16 to 128 new tokens
 each, as 64 users want them; tokens per second counts the wanted ones. Everyone samples at temperature 1 and never stops
 early. transformers is called as its users call it (`generate`, one padded batch, float32) and at its best of static
-cache, compiled, and its expert implementations; its continuous batching (`generate_batch`) fails with this architecture
-in 5.23. llama.cpp, through llama-cpp-python, reads our GGUF file in float32 with a float32 cache and takes one sequence,
+cache, compiled, and its expert implementations; its continuous batching (`generate_batch`) fails with this model in
+5.23. llama.cpp, through llama-cpp-python, reads our GGUF file in float32 with a float32 cache and takes one sequence,
 with one thread or two; its batching is not compared. Every side is a process that keeps its warm model; each gets turns
 one after the other, and the fastest turn counts.
 """
@@ -151,12 +151,12 @@ class Side:
 
     def __init__(self, side: str, folder: Path, how: str, vocabulary: int):
         self.name = f"{side} {how}"
+        self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - lives as long as the process
         # Compiled code is made for a shape: a compiling peer gets one process, one work.
         self.process = subprocess.Popen(
             [PYTHON[side], __file__, "--serve", side, str(folder), how, str(vocabulary)], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=(errors := tempfile.TemporaryFile("w+")), text=True,
+            stdout=subprocess.PIPE, stderr=self.errors, text=True,
         )  # fmt: skip
-        self.errors = errors
         self.load = self._answer()["load"]
 
     def _answer(self) -> dict[str, float]:

@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import itertools
 import math
+import os
 import random
 import threading
 import time
@@ -12,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -393,6 +395,91 @@ def test_shared_beginnings_are_read_once(exact: Transformer, tokenizer: Tokenize
         assert engine.stats.kept_tokens == 0
 
 
+@pytest.fixture(scope="module")
+def roomy() -> Transformer:
+    """A context of many cache widths: rows grow, shrink, and what is kept in them is cut."""
+    return build(dataclasses.replace(CONFIG, max_position_embeddings=512), torch.float32)
+
+
+def test_a_narrower_cache_cuts_what_is_kept(roomy: Transformer, tokenizer: Tokenizer) -> None:
+    """A short request after a long one makes rows narrow; the long beginning is then only as good as what is left."""
+    (long,) = [[0, *range(3, 103)]]
+    params = SamplingParams(temperature=0, max_tokens=8, ignore_eos=True)
+    with Engine(roomy, tokenizer, cache_tokens=200) as engine:
+        for prompt in (long, [0, 250], [*long, 7]):
+            (one,) = engine.generate([prompt], params)
+            assert one.token_ids == greedy_by_hand(roomy, prompt, 8)
+        assert 0 < one.cached_tokens <= 64
+
+
+@pytest.mark.parametrize("drafts", [0, 2])
+@pytest.mark.parametrize("seed", range(3))
+def test_history_does_not_change_answers(roomy: Transformer, tokenizer: Tokenizer, seed: int, drafts: int) -> None:
+    """Dialogues of all lengths go on in one engine with a tight cache; each answer is that of a fresh engine."""
+    source = random.Random(seed)
+    dialogues = [[0, *(source.randrange(3, VOCAB) for _ in range(20))] for _ in range(5)]
+    with Engine(
+        roomy, tokenizer, cache_tokens=source.choice([300, 700, 2000]), max_sequences=source.choice([2, 5]),
+        prefill_tokens=source.choice([16, 100]), num_speculative_tokens=drafts,
+    ) as engine:  # fmt: skip
+        for turn in range(30):
+            number = source.randrange(5)
+            if len(dialogues[number]) > 200:
+                dialogues[number] = dialogues[number][: source.randrange(10, 60)]
+            prompt = [*dialogues[number], *(source.randrange(3, VOCAB) for _ in range(source.randrange(1, 30)))]
+            size = source.randrange(1, 40)
+            params = SamplingParams(temperature=turn % 3 / 2, seed=turn, max_tokens=size, ignore_eos=True)
+            (got,) = engine.generate([prompt], params)
+            with Engine(roomy, tokenizer, num_speculative_tokens=drafts) as fresh:
+                (expected,) = fresh.generate([prompt], params)
+            assert (got.token_ids, got.logprobs) == (expected.token_ids, expected.logprobs)
+            dialogues[number] = [*prompt, *got.token_ids]
+
+
+def test_the_budget_of_reading_holds(exact: Transformer, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No step reads more than `prefill_tokens`, padding included, first pieces and later ones together."""
+    read: list[int] = []
+    with Engine(exact, tokenizer, prefill_tokens=10, max_sequences=8) as engine:
+        batch = engine._batch
+        piece, step = batch._read_piece, batch.step
+
+        def counted(rows: Any, size: int) -> None:
+            read[-1] += len(rows) * size
+            piece(rows, size)
+
+        def stepped() -> None:
+            read.append(0)
+            step()
+
+        monkeypatch.setattr(batch, "_read_piece", counted)
+        monkeypatch.setattr(batch, "step", stepped)
+        engine.generate(random_prompts(20, 1), SamplingParams(max_tokens=4))
+    assert max(read) <= 10 and sum(read) > 100
+
+
+def test_a_large_request_that_waits_does_not_empty_the_cache(exact: Transformer, tokenizer: Tokenizer) -> None:
+    """And when it is served, what was used last goes last."""
+    hold, (first, second) = threading.Event(), random_prompts(2, 9)
+
+    def slow(prompt: Sequence[int], answer: Sequence[int], logits: Tensor) -> Tensor:
+        hold.wait(10)
+        return logits
+
+    with Engine(exact, tokenizer, cache_tokens=3 * 64) as engine:
+        engine.generate([[*first, 1], [*second, 2]], SamplingParams(max_tokens=2, ignore_eos=True))
+        kept = engine.stats.kept_tokens
+        params = SamplingParams(max_tokens=30, logits_processors=slow, ignore_eos=True)
+        running = threading.Thread(target=lambda: engine.generate([[0, 77]] * 3, params))
+        running.start()
+        while not engine.stats.running:
+            time.sleep(0.005)
+        time.sleep(0.05)
+        assert kept > 0 and engine.stats.running <= 3
+        hold.set()
+        running.join(20)
+        assert not running.is_alive()
+
+
 class Arrivals:
     """Requests that come and go at random, by a seed; the engine must not care."""
 
@@ -583,6 +670,115 @@ def test_negative_seeds_are_seeds_of_their_own(engine: Engine) -> None:
         engine.generate([[0, 9]], SamplingParams(seed=seed, max_tokens=12))[0].token_ids for seed in (-2, -1, 1, 2)
     }
     assert len(texts) == 4
+
+
+@pytest.mark.parametrize("problem", [SystemExit(), KeyboardInterrupt(), asyncio.CancelledError(), MemoryError()])
+def test_whatever_a_processor_raises_the_engine_lives(engine: Engine, problem: BaseException) -> None:
+    def broken(prompt: Sequence[int], answer: Sequence[int], logits: Tensor) -> Tensor:
+        raise problem
+
+    bad, good = engine.generate([[0, 5]] * 2, [SamplingParams(logits_processors=broken), SamplingParams(max_tokens=2)])
+    assert type(problem).__name__ in str(bad.error) and good.error is None
+
+
+@pytest.mark.parametrize("place", ["step", "copy"])
+def test_errors_without_words_and_half_way(
+    exact: Transformer, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """Want of memory in the middle of a step or of giving out a row: those there end, the next ones are served."""
+    from candor.infer.batch import Batch
+    from candor.infer.cache import LatentCache
+
+    def refuse(*_: Any) -> None:
+        raise MemoryError
+
+    prompt = list(range(3, 30))
+    with Engine(exact, tokenizer) as engine:
+        expected = engine.generate([prompt], SamplingParams(temperature=0, max_tokens=4))
+        monkeypatch.setattr(*((Batch, "step") if place == "step" else (LatentCache, "copy")), refuse)
+        (one,) = engine.generate([[*prompt[:20], 99]], SamplingParams(max_tokens=4))
+        assert "MemoryError" in str(one.error)
+        monkeypatch.undo()
+        (good,) = engine.generate([prompt], SamplingParams(temperature=0, max_tokens=4))
+        assert good.token_ids == expected[0].token_ids
+        assert engine.stats.running == 0
+
+
+def test_prompts_and_parameters_of_wrong_types(engine: Engine) -> None:
+    """Each fails alone, or when it is made; whole numbers of other libraries will do."""
+    good = SamplingParams(max_tokens=2, seed=np.int64(4), top_k=torch.tensor(3))  # type: ignore[arg-type]
+    prompts: list[Any] = [
+        "a\ud800",
+        None,
+        7.5,
+        [0, 1.5],
+        ["a"],
+        np.array([0, 5]),
+        torch.tensor([0, 5]),
+        [np.int64(0), 5],
+    ]
+    done = engine.generate(prompts, good)
+    assert [one.finish_reason == "error" for one in done] == [True] * 5 + [False] * 3
+    assert len({one.token_ids for one in done[5:]}) == 1
+    for bad in ({"top_k": 1.5}, {"logprobs": 1.5}, {"max_tokens": "9"}, {"n": None}, {"temperature": math.inf},
+                  {"logit_bias": {3: math.inf}}):  # fmt: skip
+        with pytest.raises((ConfigError, TypeError)):
+            SamplingParams(**bad)  # type: ignore[arg-type]
+
+
+def test_a_processor_must_return_logits(engine: Engine) -> None:
+    def scalar(prompt: Sequence[int], answer: Sequence[int], logits: Tensor) -> Tensor:
+        return logits.sum()
+
+    def infinite(prompt: Sequence[int], answer: Sequence[int], logits: Tensor) -> Tensor:
+        return torch.full_like(logits, math.inf)
+
+    for processor in (scalar, infinite):
+        (one,) = engine.generate([[0, 5]], SamplingParams(max_tokens=3, logits_processors=processor))
+        assert one.finish_reason == "error"
+
+
+def test_a_processor_cannot_stop_its_own_engine(engine: Engine) -> None:
+    for action in (engine.close, engine.update_weights, lambda: engine.generate([[0]])):
+
+        def inside(prompt: Any, answer: Any, logits: Tensor, action: Any = action) -> Tensor:
+            action()
+            return logits
+
+        (one,) = engine.generate([[0, 5]], SamplingParams(max_tokens=3, logits_processors=inside))
+        assert "cannot call the engine that runs it" in str(one.error)
+    assert engine.generate([[0, 5]], SamplingParams(max_tokens=2))[0].error is None
+
+
+def test_a_forked_process_is_told_so(engine: Engine) -> None:
+    """The thread stays with the parent: the child must not wait for it."""
+    engine.generate([[0, 5]], SamplingParams(max_tokens=2))
+    child = os.fork()
+    if not child:
+        code = 1
+        try:
+            engine.generate([[0, 5]])
+        except EngineClosed:
+            engine.close()
+            code = 0
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_a_loop_that_closes_leaves_nothing_running(exact: Transformer, tokenizer: Tokenizer) -> None:
+    with Engine(exact, tokenizer) as engine:
+        loop = asyncio.new_event_loop()
+        events = engine.stream([0, 5], SamplingParams(max_tokens=62, ignore_eos=True, logits_processors=lag))
+        loop.run_until_complete(anext(events))
+        loop.close()
+        engine.reset_prefix_cache()  # waits until nothing runs
+        assert engine.stats.steps < 40
+
+
+def lag(prompt: Sequence[int], answer: Sequence[int], logits: Tensor) -> Tensor:
+    time.sleep(0.01)
+    return logits
 
 
 def test_an_error_of_our_own_ends_the_requests_not_the_engine(

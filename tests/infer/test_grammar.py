@@ -65,6 +65,7 @@ def test_greedy_and_beside_free_requests(engine: Engine) -> None:
         ({"json": {"type": "no such type"}}, "structured_outputs cannot be"),
         ({"json": {"type": "integer", "minimum": 3, "maximum": 1}}, "structured_outputs cannot be"),
         ({"json": False}, "structured_outputs cannot be"),
+        ({"regex": "(a{1000}){1000}"}, "structured_outputs cannot be"),
     ],
 )
 def test_impossible_structures_end_their_request_alone(engine: Engine, wanted: dict[str, object], says: str) -> None:

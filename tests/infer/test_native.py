@@ -201,6 +201,46 @@ def test_changed_weights_are_read_where_they_lie() -> None:
         assert (states(step, ids, [])[..., : model.config.hidden_size] - expected).abs().max() < 1e-4
 
 
+def test_weights_of_mixed_types_are_not_read_as_one(tokenizer: Tokenizer) -> None:
+    """A gate bias in bfloat16, as `model.to` leaves it, is read as such; for a lone norm PyTorch runs the step."""
+    model = make(CONFIG, torch.bfloat16)
+    params = SamplingParams(temperature=0, max_tokens=12, ignore_eos=True)
+    for router in model.routers():
+        router.e_score_correction_bias.copy_(router.e_score_correction_bias.bfloat16())
+    with Engine(model, tokenizer) as engine:
+        expected = engine.generate(random_prompts(9, 1), params)
+    for router in model.routers():
+        router.e_score_correction_bias = router.e_score_correction_bias.bfloat16()
+    with Engine(model, tokenizer) as engine:
+        assert [one.token_ids for one in engine.generate(random_prompts(9, 1), params)] == [
+            one.token_ids for one in expected
+        ]
+    mixed = make(CONFIG)
+    mixed.norm.to(torch.bfloat16)
+    with pytest.raises(ConfigError, match=r"all weights in torch\.float32"):
+        NativeStep(mixed)
+    with pytest.warns(UserWarning, match="uncompiled"):
+        assert isinstance(step_for(mixed, None), TorchStep)
+
+
+@pytest.mark.parametrize("place", ["/proc/nope", "torn"])
+def test_trouble_with_the_cache_folder(place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that cannot be made is done without; a torn library is made again instead of ending the process."""
+    library = Path(native._library()._name).read_bytes()
+    monkeypatch.setenv("XDG_CACHE_HOME", place if place != "torn" else str(tmp_path))
+    monkeypatch.setattr(native, "_compile", lambda command, source, path: path.write_bytes(library))
+    native._library.cache_clear()
+    native._library()
+    if place == "torn":
+        (made,) = (tmp_path / "candor" / "native").glob("*.so")
+        made.unlink()
+        made.write_bytes(b"torn")
+        native._library.cache_clear()
+        native._library()
+        assert made.read_bytes() == library
+    native._library.cache_clear()
+
+
 # Where it cannot be made.
 
 

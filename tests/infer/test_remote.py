@@ -126,6 +126,22 @@ def test_what_a_server_says_no_to(server: Server, status: int, body: Any, kind: 
     assert good.text == "fine"
 
 
+@pytest.mark.parametrize("body", ["<html>", {}, {"choices": None}, {"choices": [1]}])
+def test_answers_that_are_none(server: Server, body: Any) -> None:
+    server.script = [(200, body), (200, answer({"text": "fine", "finish_reason": "stop"}))]
+    bad, good = server.engine(concurrency=1).generate(["a", "b"], SamplingParams(max_tokens=2))
+    assert isinstance(bad.error, RequestError) and good.text == "fine"
+    server.script = [(200, ["{not json"])]
+    with pytest.raises(RequestError, match="has not the form"):
+        asyncio.run(collect(server.engine()))
+
+
+def test_an_empty_structure_is_sent_too(server: Server) -> None:
+    server.script = [(200, answer({"text": "x", "finish_reason": "stop"}))]
+    server.engine().generate(["a"], SamplingParams(structured_outputs=StructuredOutput(json={})))
+    assert server.asked[0]["structured_outputs"] == {"json": {}}
+
+
 def test_a_server_that_is_not_there() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -110,30 +110,33 @@ class Batch:
         def room(rows: int) -> bool:
             return rows <= self.max_sequences and self.cache.fits(rows, tokens)
 
+        if not room(self.running + 1):
+            return "full"
         kept = sorted((row for row in self.rows[self.running :] if row is not donor), key=lambda row: row.used)
         while kept and not room(len(self.rows) + 1):
             self._forget(kept.pop(0))
         over = donor is not None and donor.request is None and (common == donor.length or not room(len(self.rows) + 1))
         rows = len(self.rows) + (not over)
-        if not room(rows):
-            return "full"
         try:
             self.cache.reserve(rows, tokens, keep=len(self.rows))
         except RuntimeError as error:
             raise RequestError(
                 f"there is no memory for a cache of {rows} sequences of {tokens} tokens "
-                f"({str(error).splitlines()[0]}); ask for fewer tokens, or lower cache_tokens"
+                f"({first_line(error)}); ask for fewer tokens, or lower cache_tokens"
             ) from None
+        for row in self.rows[self.running :]:  # the cache may have become narrower
+            row.length = min(row.length, self.cache.tokens)
         if donor and over:
             row = donor
-            row.tokens, row.length, row.request = list(request.prompt), common, request
+            row.tokens, row.length = list(request.prompt), common
         else:
-            row = Row(len(self.rows), list(request.prompt), common, request)
+            row = Row(len(self.rows), list(request.prompt), common, None)
             self.rows.append(row)
             if donor:
                 donor.used = next(self._clock)
                 self.cache.copy(donor.index, row.index, common)
         self._swap(row, self.rows[self.running])
+        row.request = request
         self.running += 1
         request.cached = common
         if len(row.tokens) - row.length == 1:
@@ -158,12 +161,23 @@ class Batch:
         """End a row's request; its latents stay, for others."""
         request, row.request, row.used = row.running, None, next(self._clock)
         row.drafts.clear()
+        if error and self.speculate:  # the MTP module has not seen the token that was not chosen
+            row.length = max(0, row.length - 1)
         if row.index < self.ready:
             self._swap(row, self.rows[self.ready - 1])
             self.ready -= 1
         self._swap(row, self.rows[self.running - 1])
         self.running -= 1
         request.finish(reason, error)
+
+    def fail_all(self, error: CandorError) -> None:
+        """End every request, whatever state a failed step has left."""
+        failed = [row.request for row in self.rows if row.request]
+        self.rows.clear()
+        self.ready = self.running = 0
+        self.cache.clear()
+        for request in failed:
+            request.finish("error", error)
 
     def forget_all(self) -> None:
         """Drop what ended requests left, and give memory back where nothing runs."""
@@ -242,10 +256,11 @@ class Batch:
         new = [row.tokens[row.length + 1 :] for row in rows]
         for row, line in zip(rows, new, strict=True):
             row.length += len(line)
-        if self.speculate and len(ended) < len(rows):
+        if self.speculate:
             states = self.model.draft(self._padded(new, S), hidden, lengths, latents, [len(line) for line in new])
             last = self._tensor([max(len(line), 1) - 1 for line in new])
-            self._propose(rows, states[torch.arange(len(rows), device=self.device), last], latents)
+            if len(ended) < len(rows):
+                self._propose(rows, states[torch.arange(len(rows), device=self.device), last], latents)
         for end in ended:
             self.retire(*end)
 
@@ -297,7 +312,12 @@ class Batch:
                     ended.append(Ended(row, "error", chosen.error))
                     continue
                 row.tokens.append(chosen.token)
-                if reason := row.running.take(chosen.token, chosen.logprob, chosen.top):
+                try:
+                    reason = row.running.take(chosen.token, chosen.logprob, chosen.top)
+                except CandorError as error:
+                    ended.append(Ended(row, "error", error))
+                    continue
+                if reason:
                     ended.append(Ended(row, reason, None))
                 elif chosen.kept:
                     still.append(number)
@@ -317,7 +337,7 @@ class Batch:
                     shaped[at] = _shaped(logits[at], row.running)
                 except CandorError as error:
                     errors[at] = error
-                except Exception as error:  # a processor is the user's code
+                except BaseException as error:  # a processor is the user's code, and this thread is not theirs to end
                     errors[at] = RequestError(f"a logits processor failed: {type(error).__name__}: {error}")
         drafts = [row.drafts[place] if place < len(row.drafts) else None for row in rows]
         if not any(drafts):
@@ -378,6 +398,11 @@ class Batch:
         return torch.tensor([[*line, *[0] * (width - len(line))] for line in lines], device=self.device)
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says; some say nothing."""
+    return (str(error).splitlines() or [""])[0]
+
+
 class _Choice(NamedTuple):
     token: int
     logprob: float
@@ -391,6 +416,8 @@ def _shaped(logits: Tensor, request: Request) -> Tensor:
     line = shape(logits, request.params, request.prompt, request.ids)
     if request.grammar:
         line = request.grammar.restrict(line)
-    if not line.max() > float("-inf"):
-        raise RequestError("penalties, bias and processors leave no token that could come next")
+    if not float("-inf") < line.max() < float("inf"):
+        raise RequestError(
+            "penalties, bias and processors leave no token that could come next, or numbers that are none"
+        )
     return line

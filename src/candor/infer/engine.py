@@ -5,8 +5,9 @@ One thread steps (`batch.py` says what a step is); `generate` and `stream` hand 
 
 import asyncio
 import atexit
-import contextlib
 import functools
+import operator
+import os
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -20,7 +21,7 @@ import torch
 from torch import Tensor
 
 from candor.errors import CandorError, ConfigError, EngineClosed, ModelError, Overloaded, RequestError
-from candor.infer.batch import Batch
+from candor.infer.batch import Batch, first_line
 from candor.infer.params import Completion, Piece, Prompt, SamplingParams, pair
 from candor.infer.request import Request
 from candor.infer.steps import step_for
@@ -106,7 +107,7 @@ class Engine:
         )
         self._waiting: deque[Request] = deque()
         self._between: deque[tuple[Callable[[], None], Future[None]]] = deque()
-        self._closed = False
+        self._closed, self._pid = False, os.getpid()
         self._wake = threading.Condition()
         self._thread = threading.Thread(target=self._work, name="candor-engine", daemon=True)
         self._thread.start()
@@ -122,6 +123,9 @@ class Engine:
 
     def close(self) -> None:
         """Cancel what runs and end the thread."""
+        if self._pid != os.getpid():
+            return  # a forked process has the object but not the thread
+        self._not_from_within()
         with self._wake:
             self._closed = True
             self._wake.notify_all()
@@ -154,7 +158,7 @@ class Engine:
                 sinks = [functools.partial(sink, first + index) for index in range(one.n)]
                 try:
                     new = self._requests(prompt, one, sinks, streaming=False)
-                except RequestError as error:
+                except CandorError as error:
                     results[first:] = [_failed(index, error) for index in range(one.n)]
                     continue
                 for request in new:
@@ -177,8 +181,11 @@ class Engine:
         loop, events = asyncio.get_running_loop(), asyncio.Queue[Piece | Completion]()
 
         def sink(event: Piece | Completion) -> None:
-            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody listens any more
+            try:
                 loop.call_soon_threadsafe(events.put_nowait, event)
+            except RuntimeError:  # the loop is closed: nobody listens any more
+                for request in requests:
+                    request.cancelled = True
 
         requests = self._requests(prompt, params, [sink] * params.n, streaming=True)
         self._submit(requests, wait=False)
@@ -199,16 +206,18 @@ class Engine:
     ) -> list[Request]:
         """One for each sink, checked against the model; RequestError where they cannot be served."""
         known, context = self.model.config.vocab_size, self.model.config.max_position_embeddings
+        if not isinstance(prompt, str | Sequence | np.ndarray | Tensor):
+            raise RequestError(f"a prompt is text or token ids, not {type(prompt).__name__}")
         ids = [self.tokenizer.bos_id, *self.tokenizer.encode(prompt)] if isinstance(prompt, str) else list(prompt)
         if not ids:
             raise RequestError("the prompt has no tokens; give at least the begin token")
-        named: list[Any] = [*ids, *params.stop_token_ids, *(token for token, _ in params.logit_bias)]
-        if bad := [token for token in named if not (isinstance(token, int | np.integer) and 0 <= token < known)]:
-            raise RequestError(f"token id {bad[0]!r} is outside the model's vocabulary of {known}")
+        for token in (*ids, *params.stop_token_ids, *(token for token, _ in params.logit_bias)):
+            if not hasattr(token, "__index__") or not 0 <= operator.index(token) < known:
+                raise RequestError(f"token id {token!r} is outside the model's vocabulary of {known}")
         if len(ids) >= context:
             raise RequestError(f"the prompt has {len(ids)} tokens, the model's context is {context}; shorten it")
         limit = min(params.max_tokens, context - len(ids))
-        ids = [int(token) for token in ids]
+        ids = [operator.index(token) for token in ids]
         requests = [
             Request(ids, params, index, limit, self.tokenizer, sink, streaming=streaming)
             for index, sink in enumerate(sinks)
@@ -221,7 +230,14 @@ class Engine:
             )
         return requests
 
+    def _not_from_within(self) -> None:
+        if threading.current_thread() is self._thread:
+            raise RequestError("a logits processor cannot call the engine that runs it")
+
     def _submit(self, requests: Sequence[Request], *, wait: bool) -> None:
+        self._not_from_within()
+        if self._pid != os.getpid():
+            raise EngineClosed  # a forked process has the object but not the thread
         with self._wake:
             while wait and len(self._waiting) >= self.max_waiting and not self._closed:
                 self._wake.wait()
@@ -264,7 +280,10 @@ class Engine:
     def _quietly(self, action: Callable[[], None]) -> None:
         """Carry out `action` in the thread when nothing runs; its error is raised here."""
         done = Future[None]()
+        self._not_from_within()
         with self._wake:
+            if self._pid != os.getpid():
+                raise EngineClosed
             if self._closed:
                 raise EngineClosed
             self._between.append((action, done))
@@ -293,28 +312,36 @@ class Engine:
     # The thread
 
     def _work(self) -> None:
+        try:
+            with torch.inference_mode():
+                self._loop()
+        finally:
+            with self._wake:
+                self._closed = True
+                self._wake.notify_all()
+            for row in self._batch.rows[: self._batch.running]:
+                row.running.finish("cancelled")
+            for request in self._waiting:
+                request.finish("cancelled")
+            for _, done in self._between:
+                done.cancel()
+
+    def _loop(self) -> None:
         batch = self._batch
-        with torch.inference_mode():
-            while self._awake():
-                if self._between and not batch.running:
-                    action, done = self._between.popleft()
-                    try:
-                        action()
-                        done.set_result(None)
-                    except BaseException as error:
-                        done.set_exception(error)
-                    continue
+        while self._awake():
+            if self._between and not batch.running:
+                action, done = self._between.popleft()
                 try:
-                    self._admit()
-                    batch.step()
-                except Exception as error:
-                    self._fail(error)
-        for row in batch.rows[: batch.running]:
-            row.running.finish("cancelled")
-        for request in self._waiting:
-            request.finish("cancelled")
-        for _, done in self._between:
-            done.cancel()
+                    action()
+                    done.set_result(None)
+                except BaseException as error:
+                    done.set_exception(error)
+                continue
+            try:
+                self._admit()
+                batch.step()
+            except Exception as error:
+                self._fail(error)
 
     def _awake(self) -> bool:
         """Wait for something to do; False when the engine was closed."""
@@ -337,9 +364,12 @@ class Engine:
                     continue
                 try:
                     answer = "full" if full else self._batch.add(request)
-                except Exception as error:
-                    request.finish("error", error if isinstance(error, CandorError) else _unexpected(error))
+                except CandorError as error:
+                    request.finish("error", error)
                     continue
+                except Exception as error:
+                    request.finish("error", _unexpected(error))
+                    raise
                 full = full or answer == "full"
                 if answer != "added":
                     left.append(request)
@@ -350,18 +380,14 @@ class Engine:
 
     def _fail(self, error: Exception) -> None:
         """A step went wrong, most likely for want of memory: its requests end, the engine goes on."""
-        problem = _unexpected(error)
-        for row in list(self._batch.rows[: self._batch.running]):
-            self._batch.retire(row, "error", problem)
-        self._batch.forget_all()
+        self._batch.fail_all(_unexpected(error))
 
 
 def _unexpected(error: Exception) -> RequestError:
-    first_line = (str(error).splitlines() or [""])[0]
-    problem = RequestError(f"a step of the engine failed ({type(error).__name__}: {first_line})")
+    problem = RequestError(f"a step of the engine failed ({type(error).__name__}: {first_line(error)})")
     problem.__cause__ = error
     return problem
 
 
-def _failed(index: int, error: RequestError) -> Completion:
+def _failed(index: int, error: CandorError) -> Completion:
     return Completion(token_ids=(), text="", logprobs=(), finish_reason="error", index=index, error=error)

@@ -32,7 +32,7 @@ class Grammar:
                 source = llguidance.LLMatcher.grammar_from_regex(wanted.regex)
             else:
                 source = llguidance.LLMatcher.grammar_from_lark("start: " + " | ".join(map(_quoted, wanted.choice)))
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             raise RequestError(f"structured_outputs cannot be read: {_first_line(error)}") from None
         self._matcher = llguidance.LLMatcher(known, source)
         if problem := self._matcher.get_error():
@@ -52,7 +52,9 @@ class Grammar:
 
     def accept(self, token_id: int) -> bool:
         """Take the chosen token in; True where the text is complete and nothing may follow."""
-        self._matcher.consume_token(token_id)
+        if not self._matcher.consume_token(token_id) or self._matcher.get_error():
+            reason = _first_line(self._matcher.get_error() or "it does not allow the token that was chosen")
+            raise RequestError(f"structured_outputs cannot be followed: {reason}")
         return bool(self._matcher.is_stopped())
 
 

@@ -1,5 +1,6 @@
 """What a request asks for and what it gets: names and meaning are vLLM's."""
 
+import operator
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias
@@ -89,8 +90,14 @@ class SamplingParams:
     def __post_init__(self) -> None:
         for name in ("stop", "stop_token_ids", "logit_bias", "logits_processors"):
             object.__setattr__(self, name, _several(getattr(self, name)))
+        for name in ("top_k", "max_tokens", "n", "logprobs", "seed"):
+            if (value := getattr(self, name)) is not None:
+                try:
+                    object.__setattr__(self, name, operator.index(value))
+                except TypeError:
+                    raise ConfigError(f"{name}={value!r} must be a whole number") from None
         checks = {
-            "temperature": (self.temperature >= 0, "0 or more"),
+            "temperature": (0 <= self.temperature < float("inf"), "0 or more"),
             "top_p": (0 < self.top_p <= 1, "above 0 and at most 1"),
             "top_k": (self.top_k >= 0, "0 (all) or more"),
             "min_p": (0 <= self.min_p <= 1, "from 0 to 1"),
@@ -101,7 +108,7 @@ class SamplingParams:
             "repetition_penalty": (0 < self.repetition_penalty < float("inf"), "above 0"),
             "presence_penalty": (abs(self.presence_penalty) < float("inf"), "a number"),
             "frequency_penalty": (abs(self.frequency_penalty) < float("inf"), "a number"),
-            "logit_bias": (all(bias == bias for _, bias in self.logit_bias), "pairs of token id and number"),
+            "logit_bias": (all(bias < float("inf") for _, bias in self.logit_bias), "pairs of token id and number"),
             "logprobs": (self.logprobs >= 0, "0 or more"),
         }
         for name, (good, wanted) in checks.items():

@@ -18,6 +18,9 @@ from candor.infer.params import Completion, Piece, Prompt, SamplingParams, pair
 _EXTENSIONS = ("top_k", "min_p", "repetition_penalty", "stop_token_ids", "ignore_eos")
 """Parameters that OpenAI's API lacks; vLLM and SGLang take them by these names. Sent where they differ from nothing."""
 
+_MALFORMED = (ValueError, TypeError, AttributeError, KeyError, IndexError)
+"""What the client raises where an answer is no completion at all."""
+
 
 class RemoteEngine:
     """Completions from the server at `url` (ending in `/v1`), by the model that it calls `model`.
@@ -62,7 +65,7 @@ class RemoteEngine:
             if len(found) != params.n:
                 raise RequestError(f"the server sent {len(found)} answers instead of {params.n}")
             return found
-        except (openai.OpenAIError, RequestError) as error:
+        except (openai.OpenAIError, RequestError, *_MALFORMED) as error:
             problem = error if isinstance(error, RequestError) else _problem(error)
             return [
                 Completion(token_ids=(), text="", logprobs=(), finish_reason="error", index=index, error=problem)
@@ -88,7 +91,9 @@ class RemoteEngine:
                             yield piece
             for index, own in enumerate(pieces):
                 yield _completion(own, reasons.get(index), 0, index)
-        except openai.OpenAIError as error:
+        except RequestError:
+            raise
+        except (openai.OpenAIError, *_MALFORMED) as error:
             raise _problem(error) from error
         except (OSError, asyncio.IncompleteReadError) as error:
             raise RequestError(f"the connection to the server broke ({error}); try again") from error
@@ -104,7 +109,9 @@ class RemoteEngine:
                 extra[name] = list(value) if isinstance(value, tuple) else value
         if wanted := params.structured_outputs:
             kind, value = next(
-                (name, value) for name in ("json", "regex", "choice") if (value := getattr(wanted, name))
+                (name, value)
+                for name in ("json", "regex", "choice")
+                if (value := getattr(wanted, name)) not in (None, ())
             )
             extra["structured_outputs"] = {kind: list(value) if isinstance(value, tuple) else value}
         if self.token_ids:
@@ -150,7 +157,9 @@ def _completion(pieces: list[Piece], reason: str | None, prompt_tokens: int, ind
     )
 
 
-def _problem(error: openai.OpenAIError) -> RequestError:
+def _problem(error: Exception) -> RequestError:
+    if isinstance(error, _MALFORMED):
+        return RequestError(f"the server's answer has not the form of OpenAI's API ({_said(error)}); check the URL")
     if isinstance(error, openai.RateLimitError):
         return Overloaded(f"the server is busy ({_said(error)}); try again later")
     if isinstance(error, openai.APIConnectionError):
@@ -158,5 +167,5 @@ def _problem(error: openai.OpenAIError) -> RequestError:
     return RequestError(f"the server refused: {_said(error)}")
 
 
-def _said(error: openai.OpenAIError) -> str:
+def _said(error: Exception) -> str:
     return " ".join(str(error).split())[:300]

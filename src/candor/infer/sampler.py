@@ -6,10 +6,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from candor.errors import RequestError
 from candor.infer.params import SamplingParams
 
-_COLD = 1e-30
-"""A temperature below this is 0."""
+_COLD, _HOT = 1e-30, 1e30
+"""Temperatures below and above are taken for 0 and for this."""
 _HEAD = 128
 """Most likely tokens that are looked at first for top_p; few distributions need more."""
 
@@ -30,7 +31,10 @@ def shape(logits: Tensor, params: SamplingParams, prompt: Sequence[int], answer:
     for token, bias in params.logit_bias:
         logits[token] += bias
     for processor in params.logits_processors:
-        logits = processor(prompt, answer, logits)
+        changed = processor(tuple(prompt), tuple(answer), logits)
+        if not isinstance(changed, Tensor) or changed.shape != logits.shape:
+            raise RequestError(f"a logits processor must return logits of shape {list(logits.shape)}")
+        logits = changed
     return logits
 
 
@@ -41,10 +45,8 @@ def distribution(logits: Tensor, rows: Sequence[SamplingParams]) -> Tensor:
     depends on the others.
     """
     cold = [row.temperature < _COLD for row in rows]
-    heat = torch.tensor(
-        [1.0 if c else row.temperature for c, row in zip(cold, rows, strict=True)], device=logits.device
-    )
-    probabilities = ((logits - logits.amax(-1, keepdim=True)) / heat[:, None]).softmax(-1)
+    heat = [[1.0 if is_cold else min(row.temperature, _HOT)] for is_cold, row in zip(cold, rows, strict=True)]
+    probabilities = ((logits - logits.amax(-1, keepdim=True)) / torch.tensor(heat, device=logits.device)).softmax(-1)
     if any(row.top_k or row.min_p or row.top_p < 1 for row in rows):
         probabilities = _cut(probabilities, rows)
     if greedy := [index for index, is_cold in enumerate(cold) if is_cold]:

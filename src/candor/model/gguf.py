@@ -51,6 +51,8 @@ def write_gguf(folder: str | Path, path: str | Path, dtype: GgufType = "f16") ->
     model = load_model(folder, dtype=torch.float32)
     if model.config.q_lora_rank is None:
         raise ModelError(f"{folder} has no q_lora_rank; llama.cpp reads DeepSeek-V3 models with one only")
+    if (yarn := model.config.rope_scaling) and yarn.mscale != yarn.mscale_all_dim:
+        raise ModelError(f"{folder} has YaRN with mscale unlike mscale_all_dim, which llama.cpp does not know")
     with files.atomic_file(path) as temporary:
         writer = gguf.GGUFWriter(temporary, "deepseek2")
         try:
@@ -102,6 +104,8 @@ def _write_shape(writer: gguf.GGUFWriter, model: Transformer, kind: gguf.LlamaFi
         writer.add_rope_scaling_factor(yarn.factor)
         writer.add_rope_scaling_orig_ctx_len(yarn.original_max_position_embeddings)
         writer.add_rope_scaling_yarn_log_mul(0.1 * yarn.mscale_all_dim)
+        writer.add_rope_scaling_yarn_beta_fast(yarn.beta_fast)
+        writer.add_rope_scaling_yarn_beta_slow(yarn.beta_slow)
 
 
 def _write_tokenizer(writer: gguf.GGUFWriter, folder: Path, vocab_size: int) -> None:
@@ -131,7 +135,7 @@ def _write_tokenizer(writer: gguf.GGUFWriter, folder: Path, vocab_size: int) -> 
 
     writer.add_bos_token_id(special("bos_token"))
     writer.add_eos_token_id(special("eos_token"))
-    writer.add_pad_token_id(special("pad_token"))
+    writer.add_pad_token_id(special("pad_token" if config.get("pad_token") else "eos_token"))
     writer.add_add_bos_token(False)  # as everywhere in Candor: the prompt brings its own
     if isinstance(template := _template(folder, config), str):
         writer.add_chat_template(template)

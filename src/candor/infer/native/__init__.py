@@ -6,6 +6,7 @@ import os
 import platform
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from functools import cache
 from importlib import resources
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor
 
 from candor import files
-from candor.errors import ConfigError
+from candor.errors import ConfigError, StorageError
 from candor.infer.params import SamplingParams
 from candor.model import Transformer
 from candor.model.moe import MoE
@@ -51,41 +52,50 @@ def compiler() -> str | None:
 
 @cache
 def _library() -> ctypes.CDLL:
-    """The compiled step, from the cache folder where it is there; ConfigError where it cannot be made."""
+    """The compiled step, from the cache folder where it is there and whole; ConfigError where it cannot be made."""
     source = resources.files(__name__).joinpath("step.cpp").read_bytes()
     command = compiler()
     if command is None:
         raise ConfigError("the compiled step needs a C++ compiler; install g++ or clang++, or pass compile=False")
-    about = subprocess.run([command, "--version"], capture_output=True, text=True, check=False).stdout
-    cpu = Path("/proc/cpuinfo")
-    lines = (
-        [line for line in cpu.read_text().splitlines() if line.startswith(("flags", "Features"))][:1]
-        if cpu.exists()
-        else []
-    )
-    key = hashlib.sha256("\0".join([source.decode(), about, platform.machine(), *lines, *_FLAGS]).encode()).hexdigest()
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "candor" / "native"
-    path = folder / f"step-{key[:24]}.so"
-    if not path.exists():
-        with files.atomic_file(path) as temporary:
-            _compile(command, source, temporary)
-    library = ctypes.CDLL(str(path))
+    key = hashlib.sha256("\0".join([source.decode(), *_about(command), *_FLAGS]).encode()).hexdigest()[:24]
+    cache_home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    try:
+        library = _load(command, source, cache_home / "candor" / "native" / f"step-{key}.so")
+    except (OSError, StorageError):  # a folder that cannot be written: for this process only
+        with tempfile.TemporaryDirectory() as folder:
+            library = _load(command, source, Path(folder) / "step.so")
     library.candor_new.restype = ctypes.c_void_p
     return library
+
+
+def _about(command: str) -> list[str]:
+    """What the code depends on besides its source: compiler and processor."""
+    version = subprocess.run([command, "--version"], capture_output=True, text=True, check=False).stdout
+    cpu = Path("/proc/cpuinfo")
+    lines = cpu.read_text().splitlines() if cpu.exists() else []
+    flags = next((line for line in lines if line.startswith(("flags", "Features"))), "")
+    return [command, version, platform.machine(), platform.processor(), flags]
+
+
+def _load(command: str, source: bytes, path: Path) -> ctypes.CDLL:
+    """Load the library at `path`, compiled first where it is missing or damaged: a torn one would end the process."""
+    seal = path.with_suffix(".sha256")
+    if not (path.exists() and seal.exists() and seal.read_text() == files.sha256(path)):
+        with files.atomic_file(path) as temporary:
+            _compile(command, source, temporary)
+        files.atomic_write(seal, files.sha256(path))
+    return ctypes.CDLL(str(path))
 
 
 def _compile(command: str, source: bytes, path: Path) -> None:
     problem = ""
     for machine in ("-march=native", "-mcpu=native"):
-        done = subprocess.run(
-            [command, *_FLAGS, machine, "-x", "c++", "-", "-o", str(path)],
-            input=source,
-            capture_output=True,
-            check=False,
-        )
+        call = [command, *_FLAGS, machine, "-x", "c++", "-", "-o", str(path)]
+        done = subprocess.run(call, input=source, capture_output=True, check=False)
         if done.returncode == 0:
             return
-        problem = problem or done.stderr.decode(errors="replace").strip().splitlines()[-1]
+        said = done.stderr.decode(errors="replace").strip().splitlines() or [f"it ended with {done.returncode}"]
+        problem = problem or said[-1]
     raise ConfigError(f"{command} cannot compile the step ({problem}); install another compiler, or pass compile=False")
 
 
@@ -133,6 +143,10 @@ class NativeStep:
             assert isinstance(module, NextTokenModule)
             extra = [module.enorm.weight, module.hnorm.weight, module.eh_proj.weight, module.norm.weight]
         self._top = [_plain(x) for x in (m.embed_tokens.weight, m.norm.weight, m.lm_head.weight, *extra)]
+        wanted = m.lm_head.weight.dtype
+        for tensor in (*self._top, *(x for kept in self._kept for x in (*kept[:13], *kept[14:]))):
+            if tensor is not None and (tensor.dtype != wanted or type(tensor) is not Tensor):
+                raise ConfigError(f"the compiled step wants all weights in {wanted}, and plain; one is {tensor.dtype}")
         self._library.candor_weights(
             self._handle, _addresses(self._top), _addresses([x for kept in self._kept for x in kept]), len(layers),
             *(ctypes.c_void_p(turns.data_ptr()) for turns in self._turns),
@@ -174,7 +188,7 @@ class NativeStep:
         """One token [M] int64 for each row of logits [M, vocab], by its number from [0, 1)."""
         logits = logits.contiguous()
         choices = (_Choice * len(rows))(
-            *(_Choice(row.temperature, row.top_p, row.min_p, min(row.top_k, 2**31 - 1), chance)
+            *(_Choice(min(row.temperature, 1e30), row.top_p, row.min_p, min(row.top_k, 2**31 - 1), chance)
               for row, chance in zip(rows, chances, strict=True))
         )  # fmt: skip
         out = torch.empty(len(rows), dtype=torch.int64)
@@ -192,7 +206,7 @@ def _layer(layer: DecoderLayer) -> list[Tensor | None]:
     weights = [None if part is None else part.weight for part in (*attention, layer.post_attention_layernorm, *maps)]
     stacks: list[Tensor | None] = [None] * 4
     if isinstance(mlp, MoE):
-        stacks = [mlp.gate.weight, mlp.gate.e_score_correction_bias, mlp.experts.gate_up, mlp.experts.down]
+        stacks = [mlp.gate.weight, mlp.gate.e_score_correction_bias.float(), mlp.experts.gate_up, mlp.experts.down]
     return [_plain(tensor) for tensor in (*weights, *stacks)]
 
 

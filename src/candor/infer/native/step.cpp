@@ -444,14 +444,18 @@ class Team {
     // `word` counts the steps and says how many threads take part in each: those that do not may miss any number of them.
     void work(int index) {
         for (uint64_t seen = 0;;) {
-            for (int spins = 0; word.load(std::memory_order_acquire) == seen && spins < 20000; spins++) pause_briefly();
-            if (word.load(std::memory_order_acquire) == seen) {
+            const auto mine = [&] {
+                const uint64_t now = word.load(std::memory_order_acquire);
+                return over || (now != seen && index < int(now & 0xffff));
+            };
+            const bool taking_part = index < int(word.load(std::memory_order_acquire) & 0xffff);
+            for (int spins = taking_part ? 0 : 20000; spins < 20000 && !mine(); spins++) pause_briefly();
+            if (!mine()) {
                 std::unique_lock<std::mutex> lock(mutex);
-                wake.wait(lock, [&] { return word.load(std::memory_order_acquire) != seen; });
+                wake.wait(lock, mine);
             }
             seen = word.load(std::memory_order_acquire);
             if (over) return;
-            if (index >= int(seen & 0xffff)) continue;
             watched(index);
             barrier();
         }
