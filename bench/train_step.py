@@ -8,8 +8,8 @@
 The peer is `DeepseekV3ForCausalLM` with fused AdamW, run eagerly in float32 as its users run it, and at its best of
 eager and compiled, its expert implementations, float32 and bfloat16 autocast. Every side is a process of its own that
 keeps its warm model; the parent asks one after the other for a few steps, and the fastest of each counts. MTP is off,
-as the peer does not train it. The compiled peer gets by the environment what Candor sets by itself: a C library that keeps
-freed blocks. Every side trains on the same learnable data, so that losses after 50 steps compare.
+as the peer does not train it. The compiled peer gets by the environment what Candor sets by itself: a C library that
+keeps freed blocks. Every side trains on the same learnable data, so that losses after 50 steps compare.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """One trajectory of 20 seeded steps, in as many processes as asked for; run by test_trajectories.py.
 
-Reads a JSON object: how to run (`ranks`, `rank`, `store`, `pieces`, `dtype`, `compile`, `recompute`, `optimizer`) and a
-file to write figures and final weights to.
+Reads a JSON object: how to run (`ranks`, `rank`, `store`, `pieces`, `dtype`, `compile`, `recompute`, `optimizer`,
+`replicated`, `compute`) and a file to write figures and final weights to.
 """
 
 import json
@@ -11,13 +11,13 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.tensor import DTensor
 
-from candor.model import ModelConfig, Transformer
-from candor.model.heads import IGNORE, cross_entropy
+from candor.data import Batch
+from candor.model import ModelConfig, Transformer, attention, heads
 from candor.parallel import compile_layers, recompute, shard
+from candor.stages.pretrain import pretrain_loss
 from candor.train.optim import OptimConfig, build_optimizer
 from candor.train.step import Loss, train_step
 
@@ -32,26 +32,30 @@ MTP_WEIGHT, BALANCE_WEIGHT, BIAS_SPEED, CLIP = 0.3, 0.01, 0.01, 0.5
 RATES = {"adamw": OptimConfig(name="adamw", learning_rate=5e-3), "muon": OptimConfig(learning_rate=5e-3)}
 
 
-def batch_of(step: int) -> tuple[Tensor, Tensor]:
-    """Ids [8, 18] that can be learnt, and which of the 16 targets count: another share in every sequence."""
+def batch_of(step: int) -> Batch:
+    """Ids [8, 18] that can be learnt, and which of the 16 targets count: another share in every sequence.
+
+    In every other step, documents that do not see each other.
+    """
     generator = torch.Generator().manual_seed(1000 + step)
     start = torch.randint(0, VOCABULARY, (SEQUENCES, 1), generator=generator)
     ids = (start + 7 * torch.arange(LENGTH + 2)) % VOCABULARY
     ids[:, ::5] = torch.randint(0, VOCABULARY, ids[:, ::5].shape, generator=generator)
     valid = torch.rand(SEQUENCES, LENGTH, generator=generator) < torch.linspace(0.2, 1.0, SEQUENCES)[:, None]
-    return ids, valid
+    segments = torch.randint(0, 3, ids.shape, generator=generator).sort(-1).values if step % 2 else None
+    return Batch(ids, segments, valid)
 
 
-def objective(model: Transformer, batch: tuple[Tensor, Tensor]) -> Loss:
-    """Masked next-token and MTP loss, with the balance loss."""
-    ids, valid = batch
-    out = model.train_forward(ids)
-    assert out.routing is not None
-    targets = [ids[:, 1 + k : 1 + k + LENGTH].masked_fill(~valid, IGNORE) for k in (0, 1)]
-    loss, _ = cross_entropy(out.hidden, model.lm_head.weight, targets[0])
-    mtp, _ = cross_entropy(out.mtp_hidden[0], model.lm_head.weight, targets[1])
-    total = loss + MTP_WEIGHT * mtp + BALANCE_WEIGHT * LENGTH * out.routing.balance
-    return Loss(total, {"loss": loss, "mtp_loss": mtp}, out.routing)
+def pieces_of(batch: Batch, sizes: list[int], rank: int, ranks: int) -> list[Batch]:
+    """A rank's share, cut."""
+    share = slice(rank * SEQUENCES // ranks, (rank + 1) * SEQUENCES // ranks)
+    parts = [None if x is None else x[share].split(sizes) for x in (batch.tokens, batch.segments, batch.valid)]
+    return [Batch(*(None if part is None else part[at] for part in parts)) for at in range(len(sizes))]
+
+
+def objective(model: Transformer, batch: Batch) -> Loss:
+    """The product's own."""
+    return pretrain_loss(model, batch, mtp_weight=MTP_WEIGHT, balance_weight=BALANCE_WEIGHT)
 
 
 def build(dtype: torch.dtype) -> Transformer:
@@ -61,24 +65,35 @@ def build(dtype: torch.dtype) -> Transformer:
 
 
 def trajectory(
-    dtype: torch.dtype, optimizer: str, pieces: list[int], rank: int, ranks: int, compiled: bool, dropped: list[str]
+    dtype: torch.dtype,
+    optimizer: str,
+    pieces: list[int],
+    rank: int,
+    ranks: int,
+    compiled: bool,
+    dropped: list[str],
+    replicated: bool = False,
+    compute: str | None = None,
 ) -> dict[str, Any]:
+    # Small enough that attention and loss have several blocks.
+    attention._BLOCK, heads._CHUNK_LOGITS = 5, 30 * VOCABULARY
     model = build(dtype)
+    if compute:
+        model.compute_dtype = getattr(torch, compute)
     if compiled:
         compile_layers(model)
     recompute(model, dropped)
-    if ranks > 1:
+    if ranks > 1 and not replicated:
         shard(model, init_device_mesh("cpu", (ranks,)))
     optim = build_optimizer(model, RATES[optimizer])
     figures = []
     for step in range(STEPS):
-        ids, valid = batch_of(step)
-        share = slice(rank * SEQUENCES // ranks, (rank + 1) * SEQUENCES // ranks)
-        micro = list(zip(ids[share].split(pieces), valid[share].split(pieces), strict=True))
+        batch = batch_of(step)
+        assert batch.valid is not None
         figures.append(
             train_step(
-                model, optim, micro, objective, int(valid.sum()), clip_norm=CLIP, bias_speed=BIAS_SPEED,
-                ranks=dist.group.WORLD if ranks > 1 else None,
+                model, optim, pieces_of(batch, pieces, rank, ranks), objective, int(batch.valid.sum()), clip_norm=CLIP,
+                bias_speed=BIAS_SPEED, ranks=dist.group.WORLD if ranks > 1 else None,
             )
         )  # fmt: skip
     state = {
@@ -97,7 +112,7 @@ def main() -> None:
         dist.init_process_group("gloo", store=store, rank=asked["rank"], world_size=asked["ranks"])
     result = trajectory(
         getattr(torch, asked["dtype"]), asked["optimizer"], asked["pieces"], asked["rank"], asked["ranks"],
-        asked["compile"], asked["recompute"],
+        asked["compile"], asked["recompute"], asked["replicated"], asked["compute"],
     )  # fmt: skip
     torch.save(result, asked["out"])
     if asked["ranks"] > 1:

@@ -1,9 +1,12 @@
 """What is refused, and that recomputation really drops what it names. The numbers are held in tests/golden."""
 
+from typing import Any
+
 import pytest
 import torch
 
 from candor.errors import ConfigError
+from candor.model.transformer import DecoderLayer
 from candor.parallel import compile_layers, recompute
 from candor.stages.pretrain import pretrain_loss
 from tests.train.conftest import tiny, windows
@@ -43,3 +46,23 @@ def test_without_a_compiler_the_error_says_what_to_install(monkeypatch: pytest.M
     monkeypatch.delenv("CXX", raising=False)
     with pytest.raises(ConfigError, match=r"install g\+\+ or clang\+\+, or set train.compile=false"):
         compile_layers(tiny())
+
+
+def test_only_full_batches_run_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A growing batch and the rest of a cut one would each be compiled anew."""
+    model, sizes = tiny(), []
+
+    def fake(layer: DecoderLayer, **_: Any) -> None:
+        def compiled(x: torch.Tensor, *rest: Any) -> Any:
+            sizes.append(len(x))
+            return layer._call_impl(x, *rest)
+
+        layer._compiled_call_impl = compiled
+
+    monkeypatch.setattr(DecoderLayer, "compile", fake)
+    compile_layers(model, sequences=3)
+    ids = torch.randint(0, model.config.vocab_size, (4, 10))
+    whole = model.train_forward(ids).hidden
+    assert not sizes
+    torch.testing.assert_close(model.train_forward(ids[:3]).hidden, whole[:3])
+    assert sizes == [3] * (model.config.num_hidden_layers + len(model.mtp))

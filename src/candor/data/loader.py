@@ -26,10 +26,12 @@ class Batch:
     """[sequences, sequence_length + lookahead] int64: the inputs, then the tokens ahead that the last ones predict."""
     segments: Tensor | None
     """Number of the document that each token belongs to, of the same shape; None where documents may see each other."""
+    valid: Tensor | None = None
+    """[sequences, sequence_length] bool: the positions whose predictions count; None where all do."""
 
     def to(self, device: torch.device) -> "Batch":
         """The batch on another device."""
-        return Batch(self.tokens.to(device), None if self.segments is None else self.segments.to(device))
+        return Batch(*(None if x is None else x.to(device) for x in (self.tokens, self.segments, self.valid)))  # type: ignore[arg-type]
 
 
 class TokenLoader:

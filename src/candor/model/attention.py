@@ -157,7 +157,8 @@ def _blocked_backward(
     heads = q.shape[:2]
     wide = torch.promote_types(q.dtype, torch.float32)
     grad, q, k, v = (x.reshape(-1, *x.shape[2:]) for x in (grad, q, k, v))
-    grad_q, grad_k, grad_v = torch.empty_like(q), torch.zeros_like(k, dtype=wide), torch.zeros_like(v, dtype=wide)
+    # Of their own memory layout, whatever the inputs' is: compiled code relies on it.
+    grad_q, grad_k, grad_v = q.new_empty(q.shape), k.new_zeros(k.shape, dtype=wide), v.new_zeros(v.shape, dtype=wide)
     for start in range(0, q.shape[1], _BLOCK):
         end = min(start + _BLOCK, q.shape[1])
         queries, keys, grads = q[:, start:end], k[:, :end], grad[:, start:end]

@@ -54,7 +54,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         grad_hidden, grad_weight = ctx.saved_tensors
         scale = grads[0]
         return (
-            None if grad_hidden is None else grad_hidden * scale.to(grad_hidden.dtype),
+            None if grad_hidden is None else grad_hidden * scale,  # a scalar: not rounded, and no change of type
             None if grad_weight is None else (grad_weight * scale).to(ctx.dtype),
             None,
         )
@@ -67,5 +67,7 @@ def cross_entropy(hidden: Tensor, weight: Tensor, targets: Tensor) -> tuple[Tens
     Returns the sum in nats (scalar, float32 or wider, differentiable) and the number of positions where the target has
     the highest logit (scalar int64).
     """
+    if not torch.is_grad_enabled():  # an autograd function does not see that, and would make gradients for nobody
+        hidden, weight = hidden.detach(), weight.detach()
     loss, right = _LinearCrossEntropy.apply(hidden.flatten(0, -2), weight, targets.flatten())
     return loss, right

@@ -121,7 +121,7 @@ def _grouped(x: Tensor, weight: Tensor, ends: Tensor) -> Tensor:
 @torch.library.custom_op("candor::grouped_linear_backward", mutates_args=())
 def _grouped_backward(grad: Tensor, x: Tensor, weight: Tensor, ends: Tensor) -> tuple[Tensor, Tensor]:
     grad = grad.contiguous()
-    grad_x, grad_weight = torch.empty_like(x), torch.empty_like(weight)
+    grad_x, grad_weight = x.new_empty(x.shape), weight.new_empty(weight.shape)
     for rows, matrix, into in zip(groups := _groups(ends), weight, grad_weight, strict=True):
         torch.mm(grad[rows], matrix, out=grad_x[rows])
         torch.mm(grad[rows].T, x[rows], out=into)
@@ -136,7 +136,7 @@ def _(x: Tensor, weight: Tensor, ends: Tensor) -> Tensor:
 
 @_grouped_backward.register_fake
 def _(grad: Tensor, x: Tensor, weight: Tensor, ends: Tensor) -> tuple[Tensor, Tensor]:
-    return torch.empty_like(x), torch.empty_like(weight)
+    return x.new_empty(x.shape), weight.new_empty(weight.shape)
 
 
 def _save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:

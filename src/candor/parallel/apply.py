@@ -2,14 +2,16 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.distributed.device_mesh import DeviceMesh
-from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard, register_fsdp_forward_method
+from torch.distributed.fsdp import FSDPModule, fully_shard, register_fsdp_forward_method
 from torch.utils.checkpoint import checkpoint
 
 from candor.errors import ConfigError
@@ -46,32 +48,40 @@ def recompute(model: Transformer, names: Sequence[str]) -> None:
                 module.forward = torch.compiler.disable(again(module.forward))
 
 
-def compile_layers(model: Transformer) -> None:
+def compile_layers(model: Transformer, sequences: int | None = None) -> None:
     """Compile each decoder layer by itself: layers of one kind share the code, so a deep model compiles no longer.
+
+    With `sequences`, batches of that many run compiled and all others, the few steps of a growing batch and the rests
+    of cut ones, as they are: every other size would be compiled anew, and behind eight PyTorch gives up.
 
     The code is kept in TORCHINDUCTOR_CACHE_DIR (by default `candor/inductor` in the user's cache folder): the second
     start of the same shapes takes seconds. Needs a C++ compiler on a CPU, else ConfigError.
     """
-    wanted = (os.environ.get("CXX"), "g++", "clang++")
+    wanted = [os.environ.get("CXX") or ("clang++" if sys.platform == "darwin" else "g++")]  # what inductor calls
     if next(model.parameters()).device.type == "cpu" and not any(name and shutil.which(name) for name in wanted):
         raise ConfigError("train.compile needs a C++ compiler; install g++ or clang++, or set train.compile=false")
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "candor" / "inductor"
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache))
     for layer in decoder_layers(model):
         layer.compile(dynamic=False)
+        if sequences:
+            layer._compiled_call_impl = partial(_of_size, layer, layer._compiled_call_impl, sequences)
+
+
+def _of_size(layer: DecoderLayer, compiled: Any, sequences: int, x: Tensor, *rest: Any, **more: Any) -> Any:
+    return (compiled if len(x) == sequences else layer._call_impl)(x, *rest, **more)
 
 
 def shard(model: Transformer, mesh: DeviceMesh) -> None:
     """FSDP2 over a 1-D mesh: every layer gathers its weights before use and scatters its gradients after.
 
-    Gradients are summed over the ranks, not averaged: the step divides by the global number of tokens. Weights travel
-    in the model's compute type, gradients in float32 or wider.
+    Gradients are summed over the ranks, not averaged: the step divides by the global number of tokens. Weights and
+    gradients travel as they are stored: rounded to bfloat16 on the way, the router would choose other experts than in
+    one process.
     """
-    wide = next(model.parameters()).dtype
-    policy = MixedPrecisionPolicy(param_dtype=model.compute_dtype, reduce_dtype=wide if model.compute_dtype else None)
     for layer in decoder_layers(model):
-        fully_shard(layer, mesh=mesh, mp_policy=policy)
-    fully_shard(model, mesh=mesh, mp_policy=policy)
+        fully_shard(layer, mesh=mesh)
+    fully_shard(model, mesh=mesh)
     register_fsdp_forward_method(model, "train_forward")
     for module in model.modules():
         if isinstance(module, FSDPModule):

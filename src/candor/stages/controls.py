@@ -72,7 +72,7 @@ def run_controls(controls: Controls, out: Path, ui: Ui, run: Callable[[RunConfig
 def table(controls: Controls, summaries: dict[str, list[dict[str, float | None]]]) -> str:
     """Markdown: mean and standard error of each figure, and the paired difference of bits per byte from the base.
 
-    Runs of one seed share weights and data, so the difference is taken seed by seed.
+    The difference is taken seed by seed: runs of one seed share weights and, unless the variant changes it, data.
     """
     base = [row["pretrain.bits_per_byte"] or math.nan for row in next(iter(summaries.values()))]
     heads = ["run", *(head for head, _ in _COLUMNS.values()), "bits per byte against the recipe"]
@@ -95,5 +95,5 @@ def table(controls: Controls, summaries: dict[str, list[dict[str, float | None]]
 
 
 def _with_error(values: list[float], digits: int, sign: str = "") -> str:
-    error = statistics.stdev(values) / math.sqrt(len(values))
+    error = statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else math.nan
     return f"{statistics.mean(values):{sign},.{digits}f} ± {error:,.{digits}f}"

@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from candor.config import to_dict
 from candor.data import Batch, TokenIndex, TokenLoader
 from candor.errors import ConfigError
 from candor.model import ModelConfig, Transformer
-from candor.model.heads import cross_entropy
+from candor.model.heads import IGNORE, cross_entropy
 from candor.parallel import compile_layers, recompute
-from candor.plan.device import Precision, compute_dtype, keep_freed_memory
+from candor.plan.device import Precision, best_device, compute_dtype, keep_freed_memory
 from candor.records import Progress, Provenance
 from candor.train.checkpoint import Checkpointer
 from candor.train.loop import LoopConfig, StepPlan, fit
@@ -58,8 +59,9 @@ class PretrainConfig:
             raise ConfigError(f"pretrain.mtp_weight={self.mtp_weight} must not be negative")
 
     def deciding(self) -> dict[str, Any]:
-        """The fields that decide the result: all but how a batch is cut to fit into memory."""
-        return {name: value for name, value in to_dict(self).items() if name != "micro_batch"}
+        """What decides the result: not how a batch is cut to fit into memory; `precision` as what it means here."""
+        fields = {name: value for name, value in to_dict(self).items() if name != "micro_batch"}
+        return fields | {"precision": str(compute_dtype(self.precision, best_device())).removeprefix("torch.")}
 
 
 class Pretraining:
@@ -95,15 +97,20 @@ class Pretraining:
 def pretrain_loss(model: Transformer, batch: Batch, *, mtp_weight: float, balance_weight: float) -> Loss:
     """CE of the next token + mtp_weight / modules * sum of the modules' CE + balance_weight * balance loss.
 
-    Sums over the batch's predicted tokens; the balance loss, one per sequence, counts as often as it has tokens.
+    Sums over the batch's valid positions; the balance loss, one per sequence, counts as often as it has tokens.
     """
     batch = batch.to(model.lm_head.weight.device)
     out = model.train_forward(batch.tokens, batch.segments)
     S = out.hidden.shape[1]
-    loss, _ = cross_entropy(out.hidden, model.lm_head.weight, batch.tokens[:, 1 : S + 1])
+
+    def targets(ahead: int) -> Tensor:
+        wanted = batch.tokens[:, ahead : S + ahead]
+        return wanted if batch.valid is None else wanted.masked_fill(~batch.valid, IGNORE)
+
+    loss, _ = cross_entropy(out.hidden, model.lm_head.weight, targets(1))
     total, sums = loss, {"loss": loss}
     for depth, hidden in enumerate(out.mtp_hidden, start=2):
-        mtp_loss, right = cross_entropy(hidden, model.lm_head.weight, batch.tokens[:, depth : S + depth])
+        mtp_loss, right = cross_entropy(hidden, model.lm_head.weight, targets(depth))
         total = total + mtp_weight / len(out.mtp_hidden) * mtp_loss
         name = "mtp" if depth == 2 else f"mtp{depth - 1}"
         sums |= {f"{name}_loss": mtp_loss, f"{name}_accuracy": right}
@@ -143,20 +150,18 @@ def pretrain(
     model = Transformer(model_config)
     model.init_weights(model_config.initializer_range, torch.Generator().manual_seed(seed))
     model.to(device)
-    dtype = compute_dtype(config.precision, device)
-    if dtype != torch.float32:
-        model.compute_dtype = dtype
+    model.compute_dtype = compute_dtype(config.precision, device)
     keep_freed_memory()
     if loop.compile:
         say("compiling the layers at the first step: under a minute the first time, seconds once it is cached ...")
-        compile_layers(model)
+        compile_layers(model, sequences=min(config.micro_batch, config.schedule.batch))
     recompute(model, loop.recompute)
     optimizer = build_optimizer(model, config.optim)
     identity = {
         "tokenizer": index.tokenizer,
         "data": Provenance.read(tokens).digest,
         "model": to_dict(model_config),
-        "pretrain": config.deciding() | {"precision": str(dtype).removeprefix("torch.")},
+        "pretrain": config.deciding(),
         "seed": seed,
     }
     checkpointer = Checkpointer(folder, identity, loop.keep_checkpoints)

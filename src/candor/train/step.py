@@ -46,9 +46,10 @@ def train_step(
     """Accumulate the gradient of the mean loss over `tokens`, clip it, step, and rebalance the experts.
 
     `tokens` is the number of predicted tokens in all micro-batches of all ranks together, so that how they are cut and
-    spread changes nothing. With `ranks`, each brings micro-batches of its own, and the model sums gradients over them
-    (`parallel.shard`). Returns the means of the objective's sums and the figures of gradient and routers, the same on
-    every rank. A loss or gradient that is not finite raises TrainingError before the optimizer has seen it.
+    spread changes nothing. With `ranks`, each brings as many micro-batches of its own; gradients are summed over them,
+    by `parallel.shard`, or here where the model is replicated. Returns the means of the objective's sums and the
+    figures of gradient and routers, the same on every rank. A loss or gradient that is not finite raises TrainingError
+    before the optimizer has seen it.
     """
     sums: dict[str, Tensor] = {}
     load: Tensor | None = None
@@ -62,6 +63,9 @@ def train_step(
     if ranks is not None:
         for shared in (*sums.values(), *([] if load is None else [load])):
             dist.all_reduce(shared, group=ranks)
+        for parameter in model.parameters():
+            if parameter.grad is not None and not isinstance(parameter.grad, DTensor):
+                dist.all_reduce(parameter.grad, group=ranks)
     norm = clip_grad_norm_(model.parameters(), clip_norm)
     norm = norm.full_tensor() if isinstance(norm, DTensor) else norm
     figures = {name: float(value) / tokens for name, value in sums.items()} | {"grad_norm": float(norm)}
