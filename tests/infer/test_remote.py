@@ -220,12 +220,11 @@ def test_llama_cpps_server_gives_what_the_engine_gives(tmp_path: Path) -> None:
         params = SamplingParams(temperature=0, max_tokens=20)
         tokenizer = Tokenizer.load(folder)
         with Engine(load_model(folder), tokenizer) as engine:
-            prompt = [0, *tokenizer.encode("the cat")]
-            (own,) = engine.generate([prompt], params)
-        (theirs,) = remote.generate([prompt], params)
+            (own,) = engine.generate([tokenizer.encode("the cat")], params)
+        (theirs,) = remote.generate(["the cat"], params)  # it takes no ids, and puts no begin token before text
         assert theirs.error is None
-        # Their server decodes with replacement marks where bytes are no text; the first whole characters must agree.
-        assert theirs.text.split("\ufffd")[0] == own.text.split("\ufffd")[0] != ""
+        # Their server leaves out bytes that are no text, one token at a time.
+        assert theirs.text[:20] == own.text.replace("\ufffd", "")[:20] and len(theirs.text) >= 20
         events = asyncio.run(collect(remote, params))
         assert isinstance(events[-1], Completion) and events[-1].finish_reason in ("stop", "length")
     finally:
