@@ -43,11 +43,25 @@ lint: install ## style, types, import contracts
 	@$(PYTHON) -m venv .bench/llamacpp
 	@.bench/llamacpp/bin/pip install --quiet --disable-pip-version-check 'llama-cpp-python[server]==0.3.36' || { rm -rf .bench/llamacpp; exit 1; }
 
-bench-install: install .bench/transformers/bin/python .bench/llamacpp/bin/python ## environments of the peers that the benchmarks run against
+.bench/lm_eval/bin/python:
+	@echo "installing lm-eval into .bench/lm_eval ..."
+	@$(PYTHON) -m venv .bench/lm_eval
+	@.bench/lm_eval/bin/pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	@.bench/lm_eval/bin/pip install --quiet --disable-pip-version-check -c constraints.txt 'lm-eval[hf]==0.4.13' 'transformers>=5.23' || { rm -rf .bench/lm_eval; exit 1; }
+
+.bench/trl/bin/python:
+	@echo "installing TRL into .bench/trl ..."
+	@$(PYTHON) -m venv .bench/trl
+	@.bench/trl/bin/pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	@.bench/trl/bin/pip install --quiet --disable-pip-version-check -c constraints.txt 'trl==1.16.0' 'transformers>=5.23' || { rm -rf .bench/trl; exit 1; }
+
+bench-install: install .bench/transformers/bin/python .bench/llamacpp/bin/python .bench/lm_eval/bin/python .bench/trl/bin/python ## environments of the peers that the benchmarks run against
 
 bench: bench-install ## the benchmarks: Candor and its peers side by side
 	@$(BIN)/python bench/loader.py
 	@$(BIN)/python bench/train_step.py
 	@$(BIN)/python bench/decode.py
+	@$(BIN)/python bench/eval.py
+	@$(BIN)/python bench/grpo.py
 
 .PHONY: help install laptop test quick lint bench bench-install

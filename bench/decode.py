@@ -18,7 +18,6 @@ import argparse
 import json
 import os
 import random
-import subprocess
 import sys
 import tempfile
 import time
@@ -26,9 +25,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from side import BENCH, Side, version_of
+
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
-BENCH = Path(__file__).parents[1] / ".bench"
 PYTHON = {"candor": Path(sys.executable), "transformers": BENCH / "transformers/bin/python",
           "llamacpp": BENCH / "llamacpp/bin/python"}  # fmt: skip
 SIDES = {
@@ -146,59 +146,28 @@ def serve(side: str, folder: Path, how: str, vocabulary: int) -> None:
         print(json.dumps({**figures, "tokens_per_second": sum(wanted) / figures["seconds"]}), flush=True)
 
 
-class Side:
-    """A warm model in a process of its own."""
-
-    def __init__(self, side: str, folder: Path, how: str, vocabulary: int):
-        self.name = f"{side} {how}"
-        self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - lives as long as the process
-        # Compiled code is made for a shape: a compiling peer gets one process, one work.
-        self.process = subprocess.Popen(
-            [PYTHON[side], __file__, "--serve", side, str(folder), how, str(vocabulary)], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=self.errors, text=True,
-        )  # fmt: skip
-        self.load = self._answer()["load"]
-
-    def _answer(self) -> dict[str, float]:
-        assert self.process.stdout
-        line = self.process.stdout.readline()
-        if not line:
-            self.errors.seek(0)
-            raise RuntimeError(self.errors.read()[-1500:])
-        answer: dict[str, float] = json.loads(line)
-        return answer
-
-    def turn(self, sequences: int) -> dict[str, float]:
-        assert self.process.stdin
-        print(sequences, file=self.process.stdin, flush=True)
-        return self._answer()
-
-    def close(self) -> None:
-        self.process.kill()
-        self.process.communicate()
-
-
 def measure(
     sides: list[tuple[str, str]], folder: Path, vocabulary: int, sequences: int, rounds: int, say: Callable[[str], None]
 ) -> dict[str, dict[str, float]]:
     """Each side's fastest turn, the sides one after the other in every round."""
-    open_sides: list[Side] = []
+    open_sides: dict[str, Side] = {}
     results: dict[str, dict[str, float]] = {}
     for side, how in sides:
         try:
-            one = Side(side, folder, how, vocabulary)
+            # Compiled code is made for a shape: a compiling peer gets one process, one work.
+            one = Side(PYTHON[side], __file__, "--serve", side, folder, how, str(vocabulary))
             start = time.perf_counter()
             one.turn(sequences)
-            results[one.name] = {"warm_up": one.load + time.perf_counter() - start}
-            open_sides.append(one)
+            results[f"{side} {how}"] = {"warm_up": one.ready["load"] + time.perf_counter() - start}
+            open_sides[f"{side} {how}"] = one
         except RuntimeError as error:
             say(f"  {side} {how} does not run: {(str(error).strip().splitlines() or ['killed'])[-1][:200]}")
     for _ in range(rounds):
-        for one in open_sides:
+        for name, one in open_sides.items():
             figures = one.turn(sequences)
-            if figures["tokens_per_second"] > results[one.name].get("tokens_per_second", 0):
-                results[one.name] |= figures
-    for one in open_sides:
+            if figures["tokens_per_second"] > results[name].get("tokens_per_second", 0):
+                results[name] |= figures
+    for one in open_sides.values():
         one.close()
     return results
 
@@ -288,9 +257,7 @@ def main() -> None:
         machine = {"threads": torch.get_num_threads(), "processor": torch.backends.cpu.get_cpu_capability()}
         versions = {"torch": torch.__version__, "python": sys.version.split()[0]}
         for name, package in () if arguments.speculate else (("transformers",) * 2, ("llamacpp", "llama-cpp-python")):
-            code = f"import importlib.metadata as m; print(m.version({package!r}))"
-            found = subprocess.run([PYTHON[name], "-c", code], capture_output=True, text=True, check=True)
-            versions[package] = found.stdout.strip()
+            versions[package] = version_of(PYTHON[name], package)
         print(json.dumps({"machine": machine, "versions": versions, "figures": figures, "ratios": ratios}))
 
 

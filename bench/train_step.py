@@ -17,13 +17,12 @@ import dataclasses
 import json
 import os
 import resource
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
+
+from side import BENCH, Side
 
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
@@ -32,7 +31,7 @@ SHAPES: dict[str, dict[str, int]] = {
     "micro": {"sequences": 8, "length": 512},
     "small": {"sequences": 8, "length": 2048},
 }
-PEER = Path(__file__).parents[1] / ".bench" / "transformers" / "bin" / "python"
+PEER = BENCH / "transformers" / "bin" / "python"
 OURS = {"candor": "bfloat16", "candor compiled": "bfloat16-compiled", "candor float32": "float32"}
 EAGER = "eager-grouped_mm-float32"
 PEERS = [
@@ -141,39 +140,12 @@ def work(side: str, size: str, how: str, mtp: bool) -> None:
         print(json.dumps({"seconds": seconds, "losses": losses, "memory": memory}), flush=True)
 
 
-class Worker:
+def worker_of(side: str, size: str, how: str, mtp: bool) -> Side:
     """A warm model in a process of its own."""
-
-    def __init__(self, side: str, size: str, how: str, mtp: bool):
-        python = sys.executable if side == "ours" else str(PEER)
-        flags = ["--mtp"] if mtp else []
-        keeps = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str((1 << 31) - 1)}
-        self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - lives as long as the process
-        self.process = subprocess.Popen(
-            [python, __file__, "--work", side, size, how, *flags], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=self.errors, text=True, env=os.environ | (keeps if how.startswith("compiled") else {}),
-        )  # fmt: skip
-        self.figures: dict[str, Any] = {}
-        self.seconds: list[float] = []
-        self.figures |= self._answer()
-
-    def _answer(self) -> dict[str, Any]:
-        assert self.process.stdout
-        line = self.process.stdout.readline()
-        if not line:
-            self.errors.seek(0)
-            raise RuntimeError(self.errors.read()[-1500:])
-        return json.loads(line)
-
-    def run(self, steps: int) -> None:
-        assert self.process.stdin
-        print(steps, file=self.process.stdin, flush=True)
-        answer = self._answer()
-        self.seconds += answer.pop("seconds")
-        self.figures |= answer
-
-    def close(self) -> None:
-        self.process.communicate()
+    keeps = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str((1 << 31) - 1)}
+    python = sys.executable if side == "ours" else PEER
+    flags = ["--mtp"] if mtp else []
+    return Side(python, __file__, "--work", side, size, how, *flags, **(keeps if how.startswith("compiled") else {}))
 
 
 def main() -> None:
@@ -212,31 +184,34 @@ def main() -> None:
         flops = training_flops_per_token(shape, length, mtp=arguments.mtp)
         wanted = [("ours", name, how) for name, how in OURS.items()]
         wanted += [] if arguments.ours_only else [("peer", f"transformers {how}", how) for how in PEERS]
-        workers: dict[str, Worker] = {}
+        workers: dict[str, Side] = {}
+        seconds: dict[str, list[float]] = {}
         for side, name, how in wanted:
             try:
-                workers[name] = Worker(side, size, how, arguments.mtp)
-                say(f"{size}: {name} is warm after {workers[name].figures['warm_up']:.0f} s")
+                workers[name], seconds[name] = worker_of(side, size, how, arguments.mtp), []
+                say(f"{size}: {name} is warm after {workers[name].ready['warm_up']:.0f} s")
             except RuntimeError as error:
                 say(f"{size}: {name} does not run: {str(error).strip().splitlines()[-1]}")
         turns = arguments.rounds
         for _ in range(turns):
-            for worker in workers.values():
-                worker.run(max(2, 48 // turns))
+            for name, worker in workers.items():
+                answer = worker.turn(max(2, 48 // turns))
+                seconds[name] += answer.pop("seconds")
+                worker.ready |= answer
         say(
             f"\n{size}: {sequences} x {length} tokens a step\n{'':44} tokens/s  of peak  MiB peak  warm-up s  last loss"
         )
         for name, worker in workers.items():
             worker.close()
-            speed = sequences * length / min(worker.seconds)
+            speed = sequences * length / min(seconds[name])
             peak = peaks["bfloat16" if "bfloat16" in OURS.get(name, name) else "float32"]
-            worker.figures |= {"tokens_per_second": speed, "of_peak": speed * flops / peak}
-            f = worker.figures
+            worker.ready |= {"tokens_per_second": speed, "of_peak": speed * flops / peak}
+            f = worker.ready
             last = sum(f["losses"][-5:]) / 5
             say(f"{name:44} {speed:8,.0f} {f['of_peak']:8.0%} {f['memory']:9,.0f} {f['warm_up']:10.1f} {last:10.4f}")
-        figures[size] = {name: worker.figures for name, worker in workers.items()}
+        figures[size] = {name: worker.ready for name, worker in workers.items()}
         if not arguments.ours_only:
-            speeds = {name: worker.figures["tokens_per_second"] for name, worker in workers.items()}
+            speeds = {name: worker.ready["tokens_per_second"] for name, worker in workers.items()}
             own = max(value for name, value in speeds.items() if name.startswith("candor"))
             eager = max(
                 speeds[f"transformers {how}"] for how in PEERS if how.startswith("eager-") and how.endswith("float32")

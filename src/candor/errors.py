@@ -7,6 +7,7 @@
     |- CheckpointError  a checkpoint that is torn, corrupt or of another run
     |- RequestError     a request to an engine that cannot be served; the others go on
     |  |- Overloaded    the queue is full; the same request may work later
+    |  |- Unreachable   the server is not there, not ours to use, or broken; no request would have been served
     |  `- EngineClosed  the engine was closed
     |- TrainingError    a run that must not go on (a loss that is not finite)
     |- StorageError     the disk is full, read-only, or held by another process
@@ -47,6 +48,10 @@ class RequestError(CandorError, ValueError):
 
 class Overloaded(RequestError):
     """The queue is full; nothing is wrong with the request."""
+
+
+class Unreachable(RequestError):
+    """The server could not serve any request: down, a wrong address, model or key, an error of its own."""
 
 
 class EngineClosed(RequestError):

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -169,6 +169,47 @@ def read_json(path: Path) -> Any:
         raise DataError(f"{path} does not exist; check the path") from None
     except (ValueError, OSError) as error:
         raise DataError(f"{path} cannot be read as JSON ({error}); restore it or delete it and run again") from error
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The objects of a JSONL file that is appended to. A last line cut off by a kill is left out; any other broken line
+    is a DataError."""
+    try:
+        lines = path.read_bytes().splitlines()
+    except FileNotFoundError:
+        raise DataError(f"{path} does not exist; check the path") from None
+    found = []
+    for number, text in enumerate(lines, start=1):
+        try:
+            line = json.loads(text)
+        except ValueError:
+            line = None
+        if isinstance(line, dict):
+            found.append(line)
+        elif number < len(lines):
+            raise DataError(f"{path}:{number} is not a JSON object; delete the line and run again")
+    return found
+
+
+class Lines:
+    """Appends JSON lines to `path`, which begins anew with `kept`; a line is with the kernel when `add` returns."""
+
+    def __init__(self, path: Path, kept: Iterable[dict[str, Any]] = ()):
+        atomic_write(path, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in kept))
+        self._path = path
+        with disk_errors(path):
+            self._file = open(path, "ab", buffering=0)  # noqa: SIM115 - lives as long as the writer
+
+    def add(self, line: dict[str, Any]) -> None:
+        """Write one line."""
+        left = (json.dumps(line, ensure_ascii=False) + "\n").encode()
+        with disk_errors(self._path):
+            while left:  # a full disk takes a part before it refuses
+                left = left[self._file.write(left) :]
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
 
 
 @contextmanager

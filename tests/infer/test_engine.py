@@ -934,3 +934,17 @@ def test_top_logprobs_and_stop_ids(engine: Engine, model: Transformer) -> None:
     (cut,) = engine.generate([[0, 9]], stopping)
     first = one.token_ids.index(one.token_ids[2])
     assert cut.token_ids == one.token_ids[: first + 1] and cut.finish_reason == "stop"
+
+
+def test_each_completion_is_told_as_it_comes(engine: Engine) -> None:
+    told: dict[int, Completion] = {}
+    prompts: list[Prompt] = [[0, 7], [], [0, 9]]  # the second cannot be served
+    found = engine.generate(prompts, SamplingParams(max_tokens=5, n=2, seed=1), done=told.__setitem__)
+    assert [told[place] for place in range(6)] == found
+    assert [one.finish_reason == "error" for one in found] == [False, False, True, True, False, False]
+
+
+def test_an_error_in_the_telling_ends_the_call_and_not_the_engine(engine: Engine) -> None:
+    with pytest.raises(ZeroDivisionError):
+        engine.generate([[0, 7]] * 3, SamplingParams(max_tokens=5), done=lambda place, completion: 1 // 0)
+    assert engine.generate([[0, 7]], SamplingParams(max_tokens=5))[0].finish_reason == "length"

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from candor.errors import Overloaded, RequestError
+from candor.errors import Overloaded, RequestError, Unreachable
 from candor.infer import Completion, Engine, Piece, SamplingParams, StructuredOutput
 from candor.infer.remote import RemoteEngine
 from candor.model.config import nano
@@ -88,7 +88,13 @@ def test_ids_go_out_and_come_back(server: Server) -> None:
                             structured_outputs=StructuredOutput(regex="[a-d]+"))  # fmt: skip
     first, second = server.engine(token_ids=True).generate([[0, 4, 9]], params)
     assert first == Completion(
-        token_ids=(7, 8), text="ab", logprobs=(-0.5, -1.5), finish_reason="stop", index=0, prompt_tokens=5
+        token_ids=(7, 8),
+        text="ab",
+        logprobs=(-0.5, -1.5),
+        finish_reason="stop",
+        index=0,
+        prompt_tokens=5,
+        completion_tokens=2,
     )
     assert second == Completion(token_ids=(), text="cd", logprobs=(), finish_reason="length", index=1, prompt_tokens=5)
     (asked,) = server.asked
@@ -111,8 +117,8 @@ def test_plain_parameters_are_plain_openai(server: Server) -> None:
     [
         (429, {"error": {"message": "slow down"}}, Overloaded, "the server is busy"),
         (400, {"error": {"message": "too long"}}, RequestError, "the server refused: .*too long"),
-        (401, {"error": {"message": "who"}}, RequestError, "the server refused"),
-        (500, {"error": {"message": "oops"}}, RequestError, "the server refused"),
+        (401, {"error": {"message": "who"}}, Unreachable, "the server refused"),
+        (500, {"error": {"message": "oops"}}, Unreachable, "the server refused"),
         (200, answer(), RequestError, "sent 0 answers instead of 1"),
     ],
 )
@@ -230,3 +236,102 @@ def test_llama_cpps_server_gives_what_the_engine_gives(tmp_path: Path) -> None:
     finally:
         process.kill()
         process.wait()
+
+
+def chat_answer(content: str, thought: str = "", reason: str = "stop") -> dict[str, Any]:
+    message = {"role": "assistant", "content": content, **({"reasoning_content": thought} if thought else {})}
+    return {"id": "c", "object": "chat.completion", "created": 1, "model": "m",
+            "choices": [{"index": 0, "finish_reason": reason, "message": message}]}  # fmt: skip
+
+
+def test_a_chat_server_gets_a_message_and_its_reasoning_stands_in_the_text(server: Server) -> None:
+    server.script = [(200, chat_answer("5", thought="2 + 3"))]
+    (found,) = server.engine(chat=True).generate(["What is 2 + 3?"], SamplingParams(max_tokens=9))
+    assert found.text == "<think>2 + 3</think>5"
+    assert server.asked[0]["messages"] == [{"role": "user", "content": "What is 2 + 3?"}]
+    (failed,) = server.engine(chat=True).generate([[1, 2]])
+    assert "as text" in str(failed.error)
+
+
+def test_a_chat_stream_closes_the_reasoning_where_the_answer_begins(server: Server) -> None:
+    def event(reason: str | None = None, **delta: str) -> dict[str, Any]:
+        return {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m",
+                "choices": [{"index": 0, "finish_reason": reason, "delta": delta}]}  # fmt: skip
+
+    server.script = [(200, [event(reasoning_content="2 "), event(reasoning_content="+ 3"), event(content="5"),
+                            event(content=".", reason="stop"), "[DONE]"])]  # fmt: skip
+
+    async def read() -> list[Piece | Completion]:
+        return [event async for event in server.engine(chat=True).stream("?")]
+
+    *pieces, whole = asyncio.run(read())
+    assert isinstance(whole, Completion) and whole.text == "<think>2 + 3</think>5."
+    assert "".join(piece.text for piece in pieces) == whole.text
+
+
+def test_each_completion_is_told_as_it_comes_and_an_error_in_the_telling_ends_the_call(server: Server) -> None:
+    server.script = [(200, answer({"text": "fine", "finish_reason": "stop"}))]
+    told: dict[int, Completion] = {}
+    found = server.engine().generate(["a", "b", "c"], done=told.__setitem__)
+    assert [told[place] for place in range(3)] == found
+    with pytest.raises(ZeroDivisionError):
+        server.engine(concurrency=1).generate(["a", "b", "c"], done=lambda place, completion: 1 // 0)
+    assert len(server.asked) < 3 + 3
+
+
+def echoed(text: str, tokens: list[str], logprobs: list[float | None], tops: list[float]) -> dict[str, Any]:
+    offsets = [sum(map(len, tokens[:number])) for number in range(len(tokens))]
+    best = [None if value is None else {"x": top} for value, top in zip(logprobs, tops, strict=True)]
+    detail = {"tokens": tokens, "token_logprobs": logprobs, "text_offset": offsets, "top_logprobs": best}
+    return answer({"text": text, "finish_reason": "length", "logprobs": detail})
+
+
+def test_the_likelihood_of_a_continuation_is_read_from_the_echo(server: Server) -> None:
+    """Tokens of the context and the one generated token do not count; a token over the seam does."""
+    script = echoed("The sky is blue!", ["The", " sky", " is", " bl", "ue", "!"], [None, -9, -1, -0.5, -0.25, -3],
+                    [0, -1, -1, -0.5, -0.25, -1])  # fmt: skip
+    server.script = [(200, script)]
+    assert server.engine().likelihood("The sky is", " blue") == (-0.75, True)
+    assert server.engine().likelihood("The sky i", "s blue") == (-1.75, True)
+    script["choices"][0]["logprobs"]["top_logprobs"][4] = {"x": -0.1}
+    assert server.engine().likelihood("The sky is", " blue") == (-0.75, False)
+    assert server.asked[0]["echo"] is True and server.asked[0]["prompt"] == "The sky is blue"
+
+
+def test_a_server_without_echo_is_told_apart(server: Server) -> None:
+    server.script = [(200, answer({"text": "!", "finish_reason": "length"}))]
+    with pytest.raises(Unreachable, match="no log-probabilities of a prompt"):
+        server.engine().likelihood("The sky is", " blue")
+
+
+def test_half_a_character_becomes_a_replacement(server: Server) -> None:
+    """JSON can hold a lone surrogate, and nothing else can."""
+    server.script = [(200, answer({"text": "\ud83d 5", "finish_reason": "stop"}))]
+    (found,) = server.engine().generate(["a"])
+    assert found.text == "? 5" and found.completion_tokens == 2
+
+
+def test_an_interrupt_does_not_wait_for_slow_answers(server: Server) -> None:
+    """One answer is told, and ends the call; the other would take half a minute."""
+    started = time.monotonic()
+
+    def slow(handler: Handler) -> None:
+        handler.server.asked.append({})
+        if len(handler.server.asked) > 1:
+            time.sleep(30)
+        body = json.dumps(answer({"text": "fine", "finish_reason": "stop"})).encode()
+        handler.send_response(200)
+        handler.send_header("content-type", "application/json")
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Handler, "do_POST", slow)
+
+        def interrupt(place: int, completion: Completion) -> None:
+            raise KeyboardInterrupt
+
+        engine = server.engine(concurrency=2)
+        with pytest.raises(KeyboardInterrupt):
+            engine.generate(["a", "b"], done=interrupt)
+    assert time.monotonic() - started < 10

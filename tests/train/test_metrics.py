@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from candor.errors import ConfigError, DataError, StorageError
-from candor.train.metrics import MetricsWriter, read_metrics
+from candor.files import read_lines
+from candor.train.metrics import MetricsWriter
 from tests.conftest import file_size_limit
 
 
@@ -32,7 +33,7 @@ def test_a_line_per_step(path: Path) -> None:
         '{"step": 2, "tokens": 200, "loss": 1.5}\n'
         '{"step": 3, "tokens": 300, "loss": 1.5}\n'
     )
-    assert read_metrics(path) == [{"step": step, "tokens": 100 * step, "loss": 1.5} for step in (1, 2, 3)]
+    assert read_lines(path) == [{"step": step, "tokens": 100 * step, "loss": 1.5} for step in (1, 2, 3)]
 
 
 def test_a_line_is_there_as_soon_as_it_is_written(path: Path) -> None:
@@ -53,7 +54,7 @@ def test_a_resumed_run_drops_the_lines_after_its_checkpoint(path: Path) -> None:
     """Killed after step 7, resumed from step 4: steps 5 to 7 are done again and stand there once."""
     write(path, range(1, 8))
     write(path, range(5, 10), last_step=4, loss=0.5)
-    assert [(line["step"], line["loss"]) for line in read_metrics(path)] == [
+    assert [(line["step"], line["loss"]) for line in read_lines(path)] == [
         *((step, 1.5) for step in range(1, 5)), *((step, 0.5) for step in range(5, 10)),
     ]  # fmt: skip
 
@@ -61,7 +62,7 @@ def test_a_resumed_run_drops_the_lines_after_its_checkpoint(path: Path) -> None:
 def test_a_new_run_drops_all(path: Path) -> None:
     write(path, range(1, 8))
     write(path, range(1, 2), last_step=0, loss=0.5)
-    assert [line["loss"] for line in read_metrics(path)] == [0.5]
+    assert [line["loss"] for line in read_lines(path)] == [0.5]
 
 
 @pytest.mark.parametrize("cut", [1, 2, 20, 38])
@@ -71,9 +72,9 @@ def test_a_last_line_cut_off_by_a_kill_is_left_out(path: Path, cut: int) -> None
     data = path.read_bytes()
     path.write_bytes(data[:-cut])
     kept = 3 if cut == 1 else 2
-    assert [line["step"] for line in read_metrics(path)] == list(range(1, kept + 1))
+    assert [line["step"] for line in read_lines(path)] == list(range(1, kept + 1))
     write(path, range(4, 5), last_step=3)
-    assert [line["step"] for line in read_metrics(path)] == [*range(1, kept + 1), 4]
+    assert [line["step"] for line in read_lines(path)] == [*range(1, kept + 1), 4]
 
 
 @pytest.mark.parametrize("junk", [b'{"step": 2, "lo', b"\0\0\0\0", b'{"step": "\xff"}', b"", b"7"])
@@ -82,7 +83,7 @@ def test_a_broken_line_in_the_middle_names_its_place(path: Path, junk: bytes) ->
     lines = path.read_bytes().splitlines()
     path.write_bytes(b"\n".join([lines[0], junk, lines[2], b""]))
     with pytest.raises(DataError) as caught:
-        read_metrics(path)
+        read_lines(path)
     assert str(caught.value) == f"{path}:2 is not a JSON object; delete the line and run again"
     with pytest.raises(DataError, match=r"metrics\.jsonl:2"):
         MetricsWriter(path, 3)
@@ -99,7 +100,7 @@ def test_a_disk_that_refuses(path: Path, limit: int) -> None:
             writer.write(step, {"tokens": 100 * step, "loss": 1.5})
         with pytest.raises(StorageError, match=r"cannot write .*metrics\.jsonl.*raise the limit"):
             writer.write(fit + 1, {"tokens": 100 * (fit + 1), "loss": 1.5})
-    assert [line["step"] for line in read_metrics(path)] == list(range(1, fit + 1))
+    assert [line["step"] for line in read_lines(path)] == list(range(1, fit + 1))
 
 
 def test_tensorboard_reads_the_events(path: Path) -> None:
@@ -115,7 +116,7 @@ def test_tensorboard_reads_the_events(path: Path) -> None:
     assert sorted(events.Tags()["scalars"]) == ["loss", "tokens"]
     assert [(event.step, event.value) for event in events.Scalars("tokens")] == [(n, 100 * n) for n in range(1, 10)]
     assert [event.value for event in events.Scalars("loss")] == [1.5] * 4 + [0.5] * 5
-    assert len(read_metrics(path)) == 9
+    assert len(read_lines(path)) == 9
 
 
 def test_without_tensorboard_the_error_says_how_to_get_it(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,12 +12,14 @@ import torch
 from candor.cli.console import Terminal
 from candor.infer.native import compiler
 from candor.plan.device import best_device, device_memory
+from candor.problems.sandbox import isolation
 from candor.records import code_version
 
 _LIBRARIES = ("torch", "numpy", "tokenizers", "safetensors", "pyarrow", "jinja2", "matplotlib", "rich", "typer",
-              "llguidance", "gguf")  # fmt: skip
+              "llguidance", "gguf", "math-verify")  # fmt: skip
 _EXTRAS = {
     "datasets": ("hub", "Hugging Face datasets as a source"),
+    "lm_eval": ("lm-eval", "lm-eval's tasks, and its runner on our models"),
     "openai": ("remote", "other servers behind the engine's interface"),
     "tensorboard": ("tensorboard", "TensorBoard events of a run"),
     "transformers": ("test", "parity tests"),
@@ -37,6 +39,7 @@ def examine() -> None:
             ["device", f"{device} (CPU instructions: {capability})"],
             ["threads", f"{torch.get_num_threads()} of {os.cpu_count()} processors"],
             ["C++ compiler", compiler() or "none: generation runs ten times slower; install g++ or clang++"],
+            ["sandbox", isolation() or "works: code of models runs without network, files and privileges"],
             ["memory", f"{device_memory(device) / 2**30:.1f} GiB"],
             ["disk here", f"{disk.free / 2**30:.1f} GiB free of {disk.total / 2**30:.1f}"],
             *([name, importlib.metadata.version(name)] for name in _LIBRARIES),

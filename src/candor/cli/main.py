@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from candor.cli import console
+from candor.cli import console, review
 from candor.errors import CandorError
 from candor.records import __version__
 
@@ -158,6 +158,115 @@ def _params(
         stop=tuple(stop or ()),
         structured_outputs=structure,
     )
+
+
+app.add_typer(review.app, name="review")
+
+train = typer.Typer(help="Train a model folder further.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(train, name="train")
+
+
+@train.command()
+def sft(
+    model: ModelFolder,
+    data: Annotated[str, typer.Option(help="Dialogues: JSONL, JSON, CSV, Parquet, folder, hf:owner/name.")],
+    out: Annotated[Path | None, typer.Option(help="Folder of the run [runs/sft-MODEL].")] = None,
+    sets: Sets = None,
+    origin: Annotated[
+        str | None, typer.Option(help="Who made rows that do not say: team-hand, team-automatic or user-derived.")
+    ] = None,
+    skip_broken: Annotated[
+        bool, typer.Option("--skip-broken", help="Leave out and count what cannot be used.")
+    ] = False,
+    tasks: Annotated[str, typer.Option(help="Tasks of candor eval, before and after.")] = "",
+    problems: Annotated[int, typer.Option("-n", "--problems", help="Problems of each of these tasks.")] = 100,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print settings, sizes, memory and time; do nothing.")
+    ] = False,
+) -> None:
+    """Train on dialogues; only what the assistant says is learnt.
+
+    Each row says who made it; those derived from users are kept to 5% (--set sft.user_derived_share=...). Held-out
+    dialogues are measured before and after.
+
+    \b
+    candor train sft runs/laptop/model --data chat.jsonl --origin team-hand --out runs/chat
+    candor train sft runs/laptop/model --data chat.jsonl --set sft.epochs=3 --tasks arithmetic
+    """
+    from candor.cli.train import run_sft
+
+    sets = [*(sets or ()), *(["sft.skip_broken=true"] if skip_broken else [])]
+    run_sft(model, data, out=out, sets=sets, origin=origin, tasks=tasks, problems=problems, dry_run=dry_run)
+
+
+@app.command("eval")
+def evaluate(
+    model: Annotated[
+        str,
+        typer.Argument(metavar="MODEL", help="Model folder, a server's address ending in /v1, or a folder of results."),
+    ] = "",
+    tasks: Annotated[str, typer.Option(help="Tasks, by comma: NAME[:DIFFICULTY][:LANG]; --list shows all.")] = "",
+    data: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=PATH", help="Where a real set is read; repeat.")
+    ] = None,
+    n: Annotated[int, typer.Option("-n", "--problems", help="Problems of each task; 0 takes all of a set.")] = 200,
+    k: Annotated[int, typer.Option("-k", "--samples", help="Samples of each problem.")] = 1,
+    form: Annotated[
+        str, typer.Option("--format", help="plain, chat, r1_zero, or a text of your own that holds {prompt}.")
+    ] = "plain",
+    num_fewshot: Annotated[int, typer.Option(help="Worked examples before each question.")] = 0,
+    fewshot_data: Annotated[str, typer.Option(help="Where the examples of a real set are read.")] = "",
+    max_tokens: MaxTokens = 256,
+    temperature: Temperature = 0.6,
+    top_p: TopP = 0.95,
+    stop: Stop = None,
+    seed: Annotated[int, typer.Option(help="Seed of the sampling.")] = 0,
+    problem_seed: Annotated[int, typer.Option(help="Seed of the problems; keep it to compare models.")] = 0,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Count an answer only in <answer>, \\boxed{} or behind ####.")
+    ] = False,
+    model_name: Annotated[str, typer.Option(help="What the server calls its model.")] = "",
+    out: Annotated[Path | None, typer.Option(help="Folder of the results [runs/evals/MODEL].")] = None,
+    baseline: Annotated[Path | None, typer.Option(help="Folder of earlier results to compare with.")] = None,
+    list_all: Annotated[bool, typer.Option("--list", help="Show all tasks.")] = False,
+) -> None:
+    """Measure a model: scores with standard errors, every answer kept, a page to read.
+
+    What was answered already is not asked again: the same command goes on after a stop. A server's key is taken from
+    the environment variable CANDOR_API_KEY.
+
+    \b
+    candor eval runs/laptop/model --tasks arithmetic,countdown:2:zh -n 500 -k 4
+    candor eval runs/laptop/model --tasks gsm8k --data gsm8k=test.jsonl --temperature 0
+    candor eval http://localhost:8000/v1 --model-name r1 --tasks words:3 --format chat --max-tokens 4096
+    candor eval runs/evals/new --baseline runs/evals/old
+    """
+    from candor.cli.evaluate import carry_out, list_tasks, show, tasks_from
+    from candor.errors import ConfigError
+
+    if list_all:
+        list_tasks()
+        return
+    if not model:
+        raise ConfigError("name a model: candor eval MODEL --tasks arithmetic; candor eval --list shows all tasks")
+    if not tasks and Path(model).is_dir() and not (Path(model) / "config.json").exists():
+        show(Path(model), baseline)
+        return
+    settings = {
+        "n": n,
+        "k": k,
+        "format": form,
+        "num_fewshot": num_fewshot,
+        "fewshot_data": fewshot_data,
+        "max_tokens": max_tokens,
+        "temperature": temperature,
+        "top_p": top_p,
+        "stop": tuple(stop or ()),
+        "seed": seed,
+        "problem_seed": problem_seed,
+        "strict": strict,
+    }
+    carry_out(model, model_name, tasks_from(tasks, data or [], **settings), out, baseline)
 
 
 @app.command()

@@ -4,26 +4,21 @@ Each source streams `Document`s. What cannot be read stops with one line that na
 mend; no document is ever cut or guessed.
 """
 
-import gzip
 import hashlib
 import json
-import os
 import platform
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, NoReturn
-
-import pyarrow.parquet as pq
-from pyarrow import ArrowException
 
 from candor.data.python_docs import python_docs
 from candor.errors import ConfigError, DataError
 from candor.records import Document, Kind
+from candor.rows import Layout, Row, dataset_rows, decode, file_rows, is_saved_dataset, local, readable, too_long, walk
 
 TEXT_SUFFIXES = (".txt", ".md", ".rst", ".py", ".text", ".markdown")
-_KNOWN = (*TEXT_SUFFIXES, ".jsonl", ".jsonl.gz", ".parquet")
+_OF_ROWS = (".jsonl", ".jsonl.gz", ".parquet")
+_KNOWN = (*TEXT_SUFFIXES, *_OF_ROWS)
 _USUAL_FIELDS = ("text", "content", "body")
 
 
@@ -32,7 +27,7 @@ class CorpusConfig:
     """Where the text comes from and how it is split."""
 
     source: str = "python-docs"
-    """`python-docs`, a file, a folder, or `hf:owner/name` (`hf:owner/name:config`, or a local path) for a dataset."""
+    """`python-docs`, a file, a folder, or `hf:owner/name[:config][@split]` (also `hf:` with a path) for a dataset."""
     fields: tuple[str, ...] = ()
     """Fields of JSONL, Parquet or dataset rows, joined by a line break; none takes text, content or body."""
     encoding: str = "utf-8"
@@ -68,10 +63,10 @@ def fingerprint(config: CorpusConfig) -> str:
     """Changes when the files behind a local source change (name, size or time); the version of Python for its docs."""
     if config.source == "python-docs":
         return f"python-{platform.python_version()}"
-    path = _local(config)
+    path = local(config.source)
     if path is None:
         return config.source
-    entries = [path] if path.is_file() else sorted(_walk(path))
+    entries = [path] if path.is_file() else sorted(walk(path))
     # What a broken link is worth is said by the reading, not here.
     stats = [(entry, entry.stat() if entry.exists() else entry.lstat()) for entry in entries]
     listing = json.dumps([(str(entry), stat.st_size, stat.st_mtime_ns) for entry, stat in stats])
@@ -96,143 +91,33 @@ def read_documents(config: CorpusConfig, skipped: Skipped | None = None) -> Iter
 
 def _texts(config: CorpusConfig, skipped: Skipped) -> Iterator[tuple[str, str]]:
     """(text, origin) of each document of any source but python-docs."""
-    path = _local(config)
-    if config.source.startswith("hf:") or _is_saved_dataset(path):
-        yield from _dataset(config)
+    layout = Layout(encoding=config.encoding, max_bytes=config.max_document_bytes, settings="corpus")
+    path = local(config.source)
+    if config.source.startswith("hf:") or is_saved_dataset(path):
+        for row in dataset_rows(config.source, layout):
+            yield _join(row, config, layout), row.origin
     elif path is None:
         raise DataError(f"source {config.source!r} does not exist; give a file, a folder, python-docs or hf:owner/name")
     elif not path.is_dir():
-        yield from _file(path, path.name, config)
+        yield from _file(path, path.name, config, layout)
     else:
-        for file in sorted(_walk(path)):
+        for file in sorted(walk(path)):
             origin = file.relative_to(path).as_posix()
             if file.name.lower().endswith(_KNOWN):
-                yield from _file(file, origin, config)
+                yield from _file(file, origin, config, layout)
             else:
                 skipped.files.append(origin)
 
 
-def _local(config: CorpusConfig) -> Path | None:
-    """The file or folder that the source names, where there is one on this machine."""
-    is_hub = config.source.startswith("hf:")
-    name = config.source.removeprefix("hf:").partition(":")[0] if is_hub else config.source
-    path = Path(os.path.expanduser(name))
-    try:
-        return path if path.exists() else None
-    except OSError as error:
-        _refuse(error)
-
-
-def _is_saved_dataset(path: Path | None) -> bool:
-    return path is not None and any((path / name).is_file() for name in ("dataset_info.json", "dataset_dict.json"))
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    """Files below `folder`, hidden ones aside; linked folders are not followed, so loops end."""
-    for place, folders, names in os.walk(folder, onerror=_refuse):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (Path(place) / name for name in names if not name.startswith("."))
-
-
-def _refuse(error: OSError) -> NoReturn:
-    raise DataError(f"{error.filename} cannot be read ({error.strerror}); check its permissions") from None
-
-
-def _reason(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
-
-
-def _file(path: Path, origin: str, config: CorpusConfig) -> Iterator[tuple[str, str]]:
-    name = path.name.lower()
-    try:
-        if path.exists() and not path.is_file():
-            raise DataError(f"{path} is a pipe or a device, not a file; remove it from the source")
-        if name.endswith(".parquet"):
-            yield from _parquet(path, origin, config)
-        elif name.endswith((".jsonl", ".jsonl.gz")):
-            with gzip.open(path, "rb") if name.endswith(".gz") else open(path, "rb") as file:
-                yield from _jsonl(file, path, origin, config)
-        else:
-            if path.stat().st_size > config.max_document_bytes:
-                raise _too_long(str(path), path.stat().st_size, config)
-            yield _decode(path.read_bytes(), str(path), config), origin
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path} cannot be read ({_reason(error)}); check the file and its permissions") from None
-
-
-def _too_long(where: str, size: int, config: CorpusConfig) -> DataError:
-    return DataError(
-        f"{where} is a document of at least {size:,} bytes, over corpus.max_document_bytes="
-        f"{config.max_document_bytes:,}; split it, or raise that limit (a document is held in memory)"
-    )
-
-
-def _decode(data: bytes, where: str, config: CorpusConfig) -> str:
-    try:
-        return data.decode(config.encoding).removeprefix("\ufeff")
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{where} is not {config.encoding}: byte {error.start} is 0x{data[error.start]:02x}; save it as UTF-8, or "
-            "name its encoding with --set corpus.encoding=... (Chinese files are often gb18030)"
-        ) from None
-
-
-def _jsonl(file: IO[bytes] | gzip.GzipFile, path: Path, origin: str, config: CorpusConfig) -> Iterator[tuple[str, str]]:
-    number = 0
-    while line := file.readline(config.max_document_bytes + 1):
-        number += 1
-        where = f"{path}:{number}"
-        if len(line) > config.max_document_bytes:
-            raise _too_long(where, len(line), config)
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(_decode(line, where, config))
-        except (ValueError, RecursionError) as error:
-            raise DataError(f"{where} is not JSON ({error}); mend or remove the line") from None
-        if not isinstance(row, dict):
-            raise DataError(f"{where} is a {type(row).__name__}, not an object with fields; mend or remove the line")
-        yield _join(row, where, config), f"{origin}:{number}"
-
-
-def _parquet(path: Path, origin: str, config: CorpusConfig) -> Iterator[tuple[str, str]]:
-    try:
-        file = pq.ParquetFile(path)
-        columns = _fields(file.schema_arrow.names, str(path), config)
-        number = 0
-        for batch in file.iter_batches(batch_size=8, columns=columns):
-            for row in batch.to_pylist():
-                number += 1
-                yield _join(row, f"{path} row {number}", config), f"{origin}:{number}"
-    except (ArrowException, UnicodeDecodeError) as error:
-        raise DataError(f"{path} is not a readable Parquet file ({_reason(error)}); replace it") from None
-
-
-def _dataset(config: CorpusConfig) -> Iterator[tuple[str, str]]:
-    """Rows of the train split (or the first one) of a Hugging Face dataset, streamed."""
-    try:
-        import datasets
-    except ImportError:
-        raise ConfigError("Hugging Face datasets need an extra; run: pip install 'candor-lm[hub]'") from None
-    name, _, subset = config.source.removeprefix("hf:").partition(":")
-    path = _local(config)
-    try:
-        if _is_saved_dataset(path):
-            found = datasets.load_from_disk(str(path))
-        else:
-            found = datasets.load_dataset(str(path or name), subset or None, streaming=True)
-        rows: Iterable[dict[str, Any]] = found
-        if isinstance(found, dict):
-            rows = found["train"] if "train" in found else next(iter(found.values()))
-        for number, row in enumerate(rows, start=1):
-            yield _join(row, f"{config.source} row {number}", config), f"row {number}"
-    except DataError:
-        raise
-    except Exception as error:  # the library raises many kinds, some of them without a common base
-        raise DataError(
-            f"the dataset {config.source!r} cannot be read ({_reason(error)}); check the name, or without a network "
-            "give the path of a downloaded copy"
-        ) from None
+def _file(path: Path, origin: str, config: CorpusConfig, layout: Layout) -> Iterator[tuple[str, str]]:
+    if path.name.lower().endswith(_OF_ROWS):
+        for row in file_rows(path, origin, layout, choose=lambda known: _fields(known, str(path), config)):
+            yield _join(row, config, layout), row.origin
+        return
+    with readable(path):
+        if path.stat().st_size > layout.max_bytes:
+            raise too_long(str(path), path.stat().st_size, layout)
+        yield decode(path.read_bytes(), str(path), layout), origin
 
 
 def _fields(known: Iterable[str], where: str, config: CorpusConfig) -> list[str]:
@@ -245,18 +130,19 @@ def _fields(known: Iterable[str], where: str, config: CorpusConfig) -> list[str]
     return wanted
 
 
-def _join(row: dict[str, Any], where: str, config: CorpusConfig) -> str:
-    names = _fields(row, where, config)
+def _join(row: Row, config: CorpusConfig, layout: Layout) -> str:
+    names = _fields(row.fields, row.where, config)
     for name in names:
-        if not isinstance(row[name], str):
+        if not isinstance(row.fields[name], str):
             raise DataError(
-                f"{where}: field {name!r} is a {type(row[name]).__name__}, not text; choose other fields with --fields"
+                f"{row.where}: field {name!r} is a {type(row.fields[name]).__name__}, not text; "
+                "choose other fields with --fields"
             )
-    text = "\n".join(row[name] for name in names)
+    text = "\n".join(row.fields[name] for name in names)
     try:
         size = len(text.encode())
     except UnicodeEncodeError:
-        raise DataError(f"{where} holds a lone surrogate, which is no character; mend or remove the row") from None
+        raise DataError(f"{row.where} holds a lone surrogate, which is no character; mend or remove the row") from None
     if size > config.max_document_bytes:
-        raise _too_long(where, size, config)
+        raise too_long(row.where, size, layout)
     return text

@@ -4,16 +4,16 @@ Each document is read alone, from its begin token on; a compressor sees all docu
 it, so a model that is below gzip here has learned something that is in no single document.
 """
 
+import itertools
 import lzma
 import math
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-import torch
-
+from candor.evaluate.likelihood import Row, score
+from candor.evaluate.statistics import Figure, ratio
 from candor.model import Transformer
-from candor.model.heads import IGNORE, cross_entropy
 from candor.records import Progress, no_progress
 
 
@@ -21,11 +21,14 @@ from candor.records import Progress, no_progress
 class Compression:
     """Bits per byte on held-out documents.
 
-    >>> Compression(bits_per_byte=1.71, gzip=1.93, xz=1.74, documents=58, bytes=412_118, tokens=121_400, context=512)
+    >>> Compression(bits_per_byte=1.71, stderr=0.03, gzip=1.93, xz=1.74, documents=58, bytes=412_118, tokens=121_400,
+    ...             context=512)
     """
 
     bits_per_byte: float
     """Of the model: -log2 p(document) / UTF-8 bytes, each document read alone."""
+    stderr: float | None
+    """Its standard error over documents."""
     gzip: float
     """Of `gzip -9` on the documents concatenated in the given order."""
     xz: float
@@ -48,41 +51,34 @@ def bits_per_byte(
     context: int,
     batch_tokens: int = 8192,
     progress: Progress = no_progress,
-) -> tuple[float, int]:
+) -> tuple[Figure, int]:
     """Bits per byte over (token ids, UTF-8 bytes) documents, and the number of tokens predicted.
 
     A document longer than `context` is read in windows that overlap by half, so that every token but a document's first
     ones has at least context / 2 tokens before it; each token counts once.
     """
-    windows = sorted(_windows(documents, bos_id, context), key=lambda window: len(window[0]))
-    nats, tokens, done = 0.0, 0, 0
-    device = model.lm_head.weight.device
-    while windows:
-        longest = len(windows[-1][0])
-        batch = [windows.pop() for _ in range(min(len(windows), max(1, batch_tokens // longest)))]
-        ids = torch.full((len(batch), longest), bos_id)
-        targets = torch.full((len(batch), longest - 1), IGNORE)
-        for row, (window, first) in enumerate(batch):
-            ids[row, : len(window)] = torch.tensor(window)
-            targets[row, first : len(window) - 1] = ids[row, first + 1 : len(window)]
-        with torch.inference_mode():
-            hidden = model.hidden(ids[:, :-1].to(device))
-            nats += float(cross_entropy(hidden, model.lm_head.weight, targets.to(device))[0])
-        tokens += int((targets != IGNORE).sum())
-        done += len(batch)
-        progress(done, done + len(windows), "bits per byte")
-    return nats / math.log(2) / sum(length for _, length in documents), tokens
+    windows = [(number, row) for number, (ids, _) in enumerate(documents) for row in _windows([bos_id, *ids], context)]
+    read = itertools.count(1)
+    values = score(
+        model,
+        [row for _, row in windows],
+        batch_tokens=batch_tokens,
+        done=lambda *_: progress(next(read), len(windows), "bits per byte"),
+    )
+    bits = [0.0] * len(documents)
+    for (number, _), (logprob, _) in zip(windows, values, strict=True):
+        bits[number] -= logprob / math.log(2)
+    return ratio(bits, [size for _, size in documents]), sum(len(ids) - first for _, (ids, first) in windows)
 
 
-def _windows(documents: Sequence[tuple[list[int], int]], bos_id: int, context: int) -> Iterator[tuple[list[int], int]]:
-    """Ids of at most context + 1, and the index of the first prediction that counts."""
-    for ids, _ in documents:
-        whole, start, done = [bos_id, *ids], 0, 0
-        while done < len(whole) - 1:
-            window = whole[start : start + context + 1]
-            yield window, done - start
-            done = start + len(window) - 1
-            start += max(1, context // 2)
+def _windows(whole: list[int], context: int) -> Iterator[Row]:
+    """Windows of at most context + 1 ids, each predicting what none before it did."""
+    start, done = 0, 1
+    while done < len(whole):
+        window = whole[start : start + context + 1]
+        yield window, done - start
+        done = start + len(window)
+        start += max(1, context // 2)
 
 
 def compressed_bits_per_byte(texts: Iterable[str]) -> tuple[float, float]:

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from candor.errors import CandorError, ConfigError, EngineClosed, ModelError, Overloaded, RequestError
 from candor.infer.batch import Batch, first_line
-from candor.infer.params import Completion, Piece, Prompt, SamplingParams, pair
+from candor.infer.params import Completion, Done, Piece, Prompt, SamplingParams, pair
 from candor.infer.request import Request
 from candor.infer.steps import step_for
 from candor.model import Transformer
@@ -135,20 +135,32 @@ class Engine:
     # Requests
 
     def generate(
-        self, prompts: Sequence[Prompt], params: SamplingParams | Sequence[SamplingParams] | None = None
+        self,
+        prompts: Sequence[Prompt],
+        params: SamplingParams | Sequence[SamplingParams] | None = None,
+        *,
+        done: Done | None = None,
     ) -> list[Completion]:
         """Complete all prompts: `n` completions of the first, then of the second, ...
 
         `params` is one for all or one for each. A prompt that cannot be served gets completions with `finish_reason`
-        `error` and the `error`; the others go on.
+        `error` and the `error`; the others go on. `done` is called with each completion when it is there, from the
+        engine's thread, which waits for it; an error that it raises ends this call.
         """
         results: list[Completion | None] = []
         left = threading.Semaphore(0)
         requests: list[Request] = []
 
+        troubles: list[BaseException] = []
+
         def sink(place: int, event: Piece | Completion) -> None:
             assert isinstance(event, Completion)
             results[place] = event
+            try:
+                if done and not troubles:
+                    done(place, event)
+            except BaseException as error:
+                troubles.append(error)
             left.release()
 
         try:
@@ -159,13 +171,18 @@ class Engine:
                 try:
                     new = self._requests(prompt, one, sinks, streaming=False)
                 except CandorError as error:
-                    results[first:] = [_failed(index, error) for index in range(one.n)]
+                    for index in range(one.n):
+                        results[first + index] = failed = _failed(index, error)
+                        if done:
+                            done(first + index, failed)
                     continue
                 for request in new:
                     requests.append(request)
                     self._submit([request], wait=True)
             for _ in requests:
                 left.acquire()
+                if troubles:
+                    raise troubles[0]
         except BaseException:
             self._cancel(requests)
             raise

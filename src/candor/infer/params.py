@@ -166,17 +166,27 @@ class Completion:
     """One for each token, with `SamplingParams.logprobs` entries."""
     prompt_tokens: int = 0
     """Length of the prompt."""
+    completion_tokens: int = 0
+    """Length of the answer; 0 where a server does not tell it of one answer alone."""
     cached_tokens: int = 0
     """Tokens of it that were taken from a request with the same beginning."""
     error: CandorError | None = None
     """Why there is no answer, where `finish_reason` is `error`."""
 
 
+Done: TypeAlias = Callable[[int, Completion], None]
+"""`done(place, completion)`: told of each completion as it comes, at its place in the result, from any thread."""
+
+
 class Generator(Protocol):
     """What can be asked for completions: an engine of this process, or a server."""
 
     def generate(
-        self, prompts: Sequence[Prompt], params: SamplingParams | Sequence[SamplingParams] | None = None
+        self,
+        prompts: Sequence[Prompt],
+        params: SamplingParams | Sequence[SamplingParams] | None = None,
+        *,
+        done: Done | None = None,
     ) -> list[Completion]:
         """Complete all prompts: `n` completions of the first, then of the second, ..."""
 

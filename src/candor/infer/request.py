@@ -95,6 +95,7 @@ class Request:
                 index=self.index,
                 top_logprobs=tuple(self._top),
                 prompt_tokens=len(self.prompt),
+                completion_tokens=len(self.ids),
                 cached_tokens=self.cached,
                 error=error,
             )

@@ -71,3 +71,24 @@ def cross_entropy(hidden: Tensor, weight: Tensor, targets: Tensor) -> tuple[Tens
         hidden, weight = hidden.detach(), weight.detach()
     loss, right = _LinearCrossEntropy.apply(hidden.flatten(0, -2), weight, targets.flatten())
     return loss, right
+
+
+@torch.no_grad()
+def token_logprobs(hidden: Tensor, weight: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Log-probability of each target in nats and whether no token is more likely; 0 and True at IGNORE.
+
+    `hidden` [..., D], `weight` [vocab, D], `targets` [...] int64; both results have the shape of `targets`, the first
+    is float32 or wider. No gradients.
+    """
+    rows, wanted = hidden.flatten(0, -2), targets.flatten()
+    places = (wanted != IGNORE).nonzero().squeeze(-1)
+    wide = torch.promote_types(hidden.dtype, torch.float32)
+    logprobs = torch.zeros(wanted.shape, dtype=wide, device=hidden.device)
+    greedy = torch.ones(wanted.shape, dtype=torch.bool, device=hidden.device)
+    matrix = weight.to(hidden.dtype)
+    for some in places.split(max(1, _CHUNK_LOGITS // len(weight))):
+        logits = (rows[some] @ matrix.T).to(wide)
+        of_target = logits.gather(-1, wanted[some, None]).squeeze(-1)
+        logprobs[some] = of_target - logits.logsumexp(-1)
+        greedy[some] = of_target >= logits.amax(-1)
+    return logprobs.view(targets.shape), greedy.view(targets.shape)

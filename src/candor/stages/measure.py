@@ -65,7 +65,7 @@ def evaluate(
     )
     gzip, xz = compressed_bits_per_byte(texts)
     size = sum(length for _, length in documents)
-    figures = Compression(bits, gzip, xz, len(texts), size, tokens, config.context)
+    figures = Compression(bits.value, bits.stderr, gzip, xz, len(texts), size, tokens, config.context)
     files.write_json(folder / "heldout.json", asdict(figures))
 
     prompt = config.prompt or texts[0].strip()[:60]

@@ -21,7 +21,7 @@ _PANELS: tuple[tuple[str, dict[str, str]], ...] = (
 
 
 def plot_curves(lines: Sequence[dict[str, Any]], path: Path) -> None:
-    """Write the curves of `read_metrics` lines as a PNG: six panels over the tokens seen."""
+    """Write the curves of the lines of `metrics.jsonl` as a PNG: six panels over the tokens seen."""
     figure = Figure(figsize=(13, 6.5), layout="constrained")
     axes: list[Axes] = list(figure.subplots(2, 3).flat)
     for axis, (title, series) in zip(axes, _PANELS, strict=True):

@@ -1,26 +1,23 @@
 """The report of a run: every headline figure as flat keys, the curves, and a bilingual page."""
 
 import base64
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment
-
 from candor import files
 from candor.evaluate.compression import Compression
+from candor.evaluate.page import page
 from candor.model import ModelConfig
 from candor.plan.counts import count_parameters
 from candor.records import Provenance
 from candor.stages.plots import plot_curves
-from candor.train.metrics import read_metrics
 
 
 def write_report(name: str, model: ModelConfig, run: Path, folder: Path) -> None:
     """Write `summary.json` (flat keys), `curves.png` and `index.html` from what the stages left in `run`."""
     counts = count_parameters(model)
     heldout = Compression(**files.read_json(run / "evals" / "heldout.json"))
-    lines = read_metrics(run / "checkpoints" / "metrics.jsonl")
+    lines = files.read_lines(run / "checkpoints" / "metrics.jsonl")
     manifest = files.read_json(run / "corpus" / "manifest.json")
     last = lines[-20:]
 
@@ -46,6 +43,7 @@ def write_report(name: str, model: ModelConfig, run: Path, folder: Path) -> None
         if lines
         else None,
         "pretrain.bits_per_byte": heldout.bits_per_byte,
+        "pretrain.bits_per_byte_stderr": heldout.stderr,
         "pretrain.gzip_bits_per_byte": heldout.gzip,
         "pretrain.xz_bits_per_byte": heldout.xz,
         "pretrain.heldout_documents": heldout.documents,
@@ -53,17 +51,16 @@ def write_report(name: str, model: ModelConfig, run: Path, folder: Path) -> None
     }
     files.write_json(folder / "summary.json", summary)
     plot_curves(lines, folder / "curves.png")
-    template = resources.files("candor.stages").joinpath("templates/report.html.jinja").read_text(encoding="utf-8")
-    page = Environment(autoescape=True).from_string(template)
     stages = ("corpus", "tokenizer", "tokens", "checkpoints", "model", "evals")
-    files.atomic_write(
-        folder / "index.html",
-        page.render(
-            name=name,
-            summary=summary,
-            heldout=heldout,
-            sample=files.read_json(run / "evals" / "sample.json"),
-            curves=base64.b64encode((folder / "curves.png").read_bytes()).decode(),
-            provenance={stage: Provenance.read(run / stage) for stage in stages},
-        ),
+    html = page(
+        "candor.stages",
+        "report.html.jinja",
+        title=f"Candor report: {name}",
+        name=name,
+        summary=summary,
+        heldout=heldout,
+        sample=files.read_json(run / "evals" / "sample.json"),
+        curves=base64.b64encode((folder / "curves.png").read_bytes()).decode(),
+        provenance={stage: Provenance.read(run / stage) for stage in stages},
     )
+    files.atomic_write(folder / "index.html", html)

@@ -197,6 +197,10 @@ class Tokenizer:
         text = self.render_chat(shielded, template=template, add_generation_prompt=add_generation_prompt)
         return self._ids([text], self._controls, mark)[0]
 
+    def encode_rendered(self, text: str) -> list[int]:
+        """Ids of what `render_chat` gave: control tokens written in it count. Not for text that a user wrote."""
+        return self._ids([text], self._controls)[0]
+
     def special_id(self, name: str) -> int:
         """Id of a token by its text, such as `candor.text.FIM_HOLE`; ConfigError where the vocabulary lacks it."""
         if name not in self._added:

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
 from candor.errors import ConfigError, Interrupted, TrainingError
@@ -57,6 +57,12 @@ class StepPlan(Generic[B]):
     """Factor on the peak learning rate."""
     bias_speed: float
     """Step of the expert biases."""
+    denominator: int | None = None
+    """What the summed losses are divided by; none: `tokens`. 1 for losses that come divided, as policy losses do."""
+    figures: dict[str, float] = field(default_factory=dict)
+    """Figures for the log besides those of the step."""
+    note: str = ""
+    """For people who watch; none: the loss."""
 
 
 class Task(Protocol):
@@ -116,7 +122,7 @@ def fit(
                     optimizer,
                     plan.micro_batches,
                     plan.objective,
-                    plan.tokens,
+                    plan.denominator or plan.tokens,
                     clip_norm=clip_norm,
                     bias_speed=plan.bias_speed,
                 )
@@ -124,8 +130,10 @@ def fit(
                 raise TrainingError(f"step {step + 1:,}: {error}") from None
             step, tokens = step + 1, tokens + plan.tokens
             speed = plan.tokens / (time.perf_counter() - start)
+            figures |= plan.figures
             metrics.write(step, {"tokens": tokens, **figures, "lr_factor": plan.lr_factor, "tokens_per_second": speed})
-            progress(tokens, task.total_tokens, f"loss {figures['loss']:.3f}, {speed:,.0f} tokens/s")
+            note = plan.note or f"loss {figures['loss']:.3f}"
+            progress(tokens, task.total_tokens, f"{note}, {speed:,.0f} tokens/s")
             if step % config.checkpoint_every == 0:
                 save()
             if asked:

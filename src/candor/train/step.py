@@ -37,25 +37,25 @@ def train_step(
     optimizer: torch.optim.Optimizer,
     micro_batches: Sequence[B],
     objective: Callable[[Transformer, B], Loss],
-    tokens: int,
+    denominator: int,
     *,
     clip_norm: float,
     bias_speed: float = 0.0,
     ranks: dist.ProcessGroup | None = None,
 ) -> dict[str, float]:
-    """Accumulate the gradient of the mean loss over `tokens`, clip it, step, and rebalance the experts.
+    """Accumulate the gradient of the summed losses over `denominator`, clip it, step, and rebalance the experts.
 
-    `tokens` is the number of predicted tokens in all micro-batches of all ranks together, so that how they are cut and
-    spread changes nothing. With `ranks`, each brings as many micro-batches of its own; gradients are summed over them,
-    by `parallel.shard`, or here where the model is replicated. Returns the means of the objective's sums and the
-    figures of gradient and routers, the same on every rank. A loss or gradient that is not finite raises TrainingError
-    before the optimizer has seen it.
+    `denominator` is the number of predicted tokens in all micro-batches of all ranks together, so that how they are cut
+    and spread changes nothing; 1 for losses that are divided already. With `ranks`, each brings as many micro-batches
+    of its own; gradients are summed over them, by `parallel.shard`, or here where the model is replicated. Returns the
+    means of the objective's sums and the figures of gradient and routers, the same on every rank. A loss or gradient
+    that is not finite raises TrainingError before the optimizer has seen it.
     """
     sums: dict[str, Tensor] = {}
     load: Tensor | None = None
     for batch in micro_batches:
         loss = objective(model, batch)
-        (loss.total / tokens).backward()
+        (loss.total / denominator).backward()
         for name, value in loss.sums.items():
             sums[name] = sums.get(name, 0) + value.detach()
         if loss.routing is not None:
@@ -68,7 +68,7 @@ def train_step(
                 dist.all_reduce(parameter.grad, group=ranks)
     norm = clip_grad_norm_(model.parameters(), clip_norm)
     norm = norm.full_tensor() if isinstance(norm, DTensor) else norm
-    figures = {name: float(value) / tokens for name, value in sums.items()} | {"grad_norm": float(norm)}
+    figures = {name: float(value) / denominator for name, value in sums.items()} | {"grad_norm": float(norm)}
     if bad := [f"{name}={value}" for name, value in figures.items() if not math.isfinite(value)]:
         optimizer.zero_grad(set_to_none=True)
         raise TrainingError(

@@ -1,0 +1,78 @@
+"""How a problem is put to a model, and how a worked answer to it looks."""
+
+from dataclasses import dataclass
+
+from candor.errors import ConfigError
+from candor.problems.problem import Form, Lang, Problem
+
+
+@dataclass(frozen=True)
+class Format:
+    """Words around a question."""
+
+    text: dict[Lang, str]
+    """With {prompt} where the question stands."""
+    stop: dict[Lang, str]
+    """What begins when a model goes on to a question of its own."""
+
+
+_R1_ZERO = (
+    "A conversation between User and Assistant. The user asks a question, and the Assistant solves it. The assistant "
+    "first thinks about the reasoning process in the mind and then provides the user with the answer. The reasoning "
+    "process and answer are enclosed within <think>...</think> and <answer>...</answer> tags, respectively, i.e., "
+    "<think> reasoning process here </think> <answer> answer here </answer>. User: {prompt}. Assistant:"
+)
+"""Table 1 of the R1 paper, to the letter."""
+
+FORMATS = {
+    "plain": Format(
+        {"en": "Question: {prompt}\nAnswer:", "zh": "问题：{prompt}\n答案："}, {"en": "\nQuestion:", "zh": "\n问题："}
+    ),
+    "r1_zero": Format({"en": _R1_ZERO, "zh": _R1_ZERO}, {"en": "User:", "zh": "User:"}),
+}
+"""By name; `chat` is the model's own template."""
+
+_HINTS: dict[Form, dict[Lang, str]] = {
+    "value": {
+        "en": "Please reason step by step, and put your final answer within \\boxed{}.",
+        "zh": "请逐步推理，并把最终答案放在 \\boxed{} 中。",
+    },
+    "option": {
+        "en": "Put the letter of the right option within \\boxed{}.",
+        "zh": "请把正确选项的字母放在 \\boxed{} 中。",
+    },
+    "span": {
+        "en": "Answer with a few words of the text, within \\boxed{}.",
+        "zh": "请用原文中的词语作答，并放在 \\boxed{} 中。",
+    },
+    "code": {"en": "Write the code in one fenced block.", "zh": "请把代码写在一个代码块中。"},
+    "free": {"en": "", "zh": ""},
+}
+"""What a chat's message says of the form of the answer."""
+
+
+def check_format(name: str) -> None:
+    """ConfigError for a format that is neither known nor a text with {prompt}."""
+    if name not in FORMATS and name != "chat" and "{prompt}" not in name:
+        raise ConfigError(f"format={name!r} must be chat, {', '.join(FORMATS)} or a text that holds {{prompt}}")
+
+
+def asked(problem: Problem, name: str) -> str:
+    """What a model is asked with: a text to continue, or in format `chat` a user's message."""
+    if name == "chat":
+        return "\n".join(filter(None, (problem.prompt, _HINTS[problem.form][problem.lang])))
+    template = FORMATS[name].text[problem.lang] if name in FORMATS else name
+    return template.replace("{prompt}", problem.prompt)
+
+
+def stop_of(problem: Problem, name: str) -> tuple[str, ...]:
+    """Texts at which an answer in this format is over."""
+    return (FORMATS[name].stop[problem.lang],) if name in FORMATS else ()
+
+
+def worked(problem: Problem) -> str:
+    """A right answer with its steps, as examples show it."""
+    if problem.form == "code":
+        return f"```python\n{problem.solution}\n```"
+    gold = str(problem.gold)
+    return gold if problem.options or problem.form == "span" else "\n#### ".join(filter(None, (problem.solution, gold)))
