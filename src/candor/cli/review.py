@@ -1,0 +1,101 @@
+"""`candor review`: draft answers into a store, out to annotators, and their decisions back."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+from candor.cli import console
+
+if TYPE_CHECKING:
+    from candor.store.review import Lang, Method, State
+
+app = typer.Typer(
+    help="Draft answers that annotators or stated rules accept, edit or reject.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+StoreUrl = Annotated[
+    str, typer.Argument(metavar="STORE", help="SQLite file, or postgresql://USER@HOST/NAME with PGPASSWORD set.")
+]
+
+
+@app.command()
+def add(
+    store: StoreUrl,
+    drafts: Annotated[Path, typer.Argument(help="JSONL: prompt or messages, original, method, lang, ...")],
+) -> None:
+    """Put drafts in line; those that are there already stay as they are. A store that is not there is made.
+
+    \b
+    candor review add reviews.db drafts.jsonl
+    a line: {"prompt": "3 + 4?", "original": "It is 7.", "method": "prompted", "lang": "en"}
+    """
+    from candor.store import Reviews, add_drafts, open_store
+
+    with open_store(store) as opened:
+        added = add_drafts(Reviews(opened), drafts)
+    console.Terminal().say(f"added {added.new} drafts to {opened.name}; {added.known} were there already")
+
+
+@app.command()
+def show(store: StoreUrl) -> None:
+    """Print how many records there are, in each state and of each kind."""
+    from candor.store import Reviews, open_store
+
+    terminal = console.Terminal()
+    with open_store(store, create=False) as opened:
+        reviews = Reviews(opened)
+        for by in ("state", "method", "lang", "family", "grade", "decided_by"):
+            terminal.say(by.replace("_", " "), "bold")
+            terminal.table([[f"  {name or '-'}", str(count)] for name, count in reviews.counts(by).items()])
+
+
+@app.command()
+def export(
+    store: StoreUrl,
+    out: Annotated[Path, typer.Option(help="JSONL file to write.")],
+    state: Annotated[
+        list[str] | None, typer.Option(help="waiting, leased, accepted, edited or rejected; repeat for more.")
+    ] = None,
+    method: Annotated[str | None, typer.Option(help="prompted, r1_zero or human.")] = None,
+    lang: Annotated[str | None, typer.Option(help="en or zh.")] = None,
+    family: Annotated[str | None, typer.Option(help="Family of problems.")] = None,
+) -> None:
+    """Write records to a JSONL file, a record a line.
+
+    \b
+    candor review export reviews.db --state accepted --state edited --out sft.jsonl
+    candor review export reviews.db --state waiting --out for_annotators.jsonl
+    """
+    from candor.store import Reviews, export_reviews, open_store
+
+    states = cast("list[State]", state or [])
+    with open_store(store, create=False) as opened:
+        count = export_reviews(
+            Reviews(opened), out, *states, method=cast("Method", method), lang=cast("Lang", lang), family=family
+        )
+    console.Terminal().say(f"wrote {count} records to {out}")
+
+
+@app.command("import")
+def import_(
+    store: StoreUrl,
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="Exported JSONL with decisions filled in.")],
+) -> None:
+    """Take over decisions that annotators made in an exported file: all of them, or none and the line that is wrong.
+
+    A decision is "state": "accepted", "edited" (the new text in "edited") or "rejected", with "annotator" and, if
+    wanted, "reasons". Lines whose state is still waiting or leased are left alone.
+
+    \b
+    candor review import reviews.db back_from_annotators.jsonl
+    """
+    from candor.store import Reviews, import_reviews, open_store
+
+    with open_store(store, create=False) as opened:
+        done = import_reviews(Reviews(opened), path)
+    said = ", ".join(f"{count} {state}" for state, count in done.decided.items())
+    left = f"{done.undecided} without a decision, {done.unchanged} as they were"
+    console.Terminal().say(f"imported {sum(done.decided.values())} decisions: {said}; {left}")

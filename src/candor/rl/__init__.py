@@ -1,0 +1,1 @@
+"""Reinforcement learning on answers whose reward can be checked."""

@@ -1,0 +1,122 @@
+"""Rollouts: groups of answers to problems, scored, kept on disk as soon as they are sampled."""
+
+import hashlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from candor import files
+from candor.errors import RequestError, TrainingError
+from candor.infer import Engine, SamplingParams
+from candor.problems import Problem
+from candor.problems.prompts import asked, stop_of
+from candor.rl.rubric import Rubric, Scored
+
+
+@dataclass(frozen=True, kw_only=True)
+class Episode:
+    """One answer to one problem, with what the sampler thought of it.
+
+    >>> Episode(problem="3f2a91c04d7e11aa", prompt_ids=(0, 52), token_ids=(9, 1), logprobs=(-0.2, -0.1), text="7", ...)
+    """
+
+    problem: str
+    """`Problem.id`."""
+    prompt_ids: tuple[int, ...]
+    """What the model was asked with."""
+    token_ids: tuple[int, ...]
+    """What it answered, the end token included."""
+    logprobs: tuple[float, ...]
+    """The sampler's log-probability of each of these, in nats."""
+    text: str
+    """The answer as text."""
+    finish_reason: str
+    """`stop` or `length`."""
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """Groups of answers, one group for each problem."""
+
+    problems: list[Problem]
+    """The problems asked."""
+    episodes: list[list[Episode]]
+    """For each, its answers."""
+    scored: list[list[Scored]]
+    """For each answer, what the rubric says."""
+
+
+def roll_out(
+    engine: Engine,
+    problems: Sequence[Problem],
+    rubric: Rubric,
+    *,
+    group: int,
+    form: str,
+    max_tokens: int,
+    temperature: float,
+    seed: int,
+    path: Path,
+) -> Rollout:
+    """`group` answers to each problem. What `path` holds of an earlier call is taken instead of sampling again.
+
+    Seeds are those of the problem and the answer's number, so the same weights give the same answers.
+    """
+    episodes = _kept(path) if path.exists() else []
+    if len(episodes) != len(problems) * group:
+        episodes = _sample(engine, problems, group, form, max_tokens, temperature, seed)
+        files.Lines(path, (asdict(episode) for episode in episodes)).close()
+    groups = [episodes[start : start + group] for start in range(0, len(episodes), group)]
+    with ThreadPoolExecutor(4) as pool:
+        scored = list(
+            pool.map(
+                lambda pair: rubric.score(*pair),
+                ((problem, one.text) for problem, own in zip(problems, groups, strict=True) for one in own),
+            )
+        )
+    return Rollout(list(problems), groups, [scored[start : start + group] for start in range(0, len(scored), group)])
+
+
+def _kept(path: Path) -> list[Episode]:
+    names = ("prompt_ids", "token_ids", "logprobs")
+    return [Episode(**{**line, **{name: tuple(line[name]) for name in names}}) for line in files.read_lines(path)]
+
+
+def _sample(
+    engine: Engine, problems: Sequence[Problem], group: int, form: str, max_tokens: int, temperature: float, seed: int
+) -> list[Episode]:
+    tokenizer = engine.tokenizer
+    prompts, params = [], []
+    for problem in problems:
+        text = asked(problem, form)
+        if form == "chat":
+            prompts.append(tokenizer.encode_chat([{"role": "user", "content": text}]))
+        else:
+            prompts.append([tokenizer.bos_id, *tokenizer.encode(text)])
+        digest = hashlib.sha256(f"{seed}|{problem.id}".encode()).digest()
+        params.append(
+            SamplingParams(
+                n=group,
+                max_tokens=max_tokens,
+                temperature=temperature,
+                seed=int.from_bytes(digest[:4], "big"),
+                stop=stop_of(problem, form),
+            )
+        )
+    completions = engine.generate(prompts, params)
+    refused = [one.error for one in completions if one.error]
+    if refused:
+        error = refused[0]
+        raise error if isinstance(error, RequestError) else TrainingError(f"the sampler failed: {error}")
+    return [
+        Episode(
+            problem=problems[place // group].id,
+            prompt_ids=tuple(prompts[place // group]),
+            token_ids=one.token_ids,
+            logprobs=one.logprobs,
+            text=one.text,
+            finish_reason=one.finish_reason,
+        )
+        for place, one in enumerate(completions)
+    ]

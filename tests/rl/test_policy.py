@@ -1,0 +1,251 @@
+"""Reinforcement learning: log-probabilities by brute force, kill and resume to the last bit, and that it learns."""
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from candor.errors import ConfigError, TrainingError
+from candor.infer import Engine
+from candor.model import Transformer
+from candor.problems import Problem
+from candor.rl.losses import LossConfig
+from candor.rl.policy import PolicyTask, RolloutConfig, answer_logprobs, batches_of, parse_task
+from candor.rl.rollout import Episode
+from candor.rl.rubric import Rubric
+from candor.text import Tokenizer
+from candor.train.checkpoint import Checkpointer
+from candor.train.loop import LoopConfig, StepPlan, fit
+from candor.train.optim import OptimConfig, build_optimizer
+from candor.train.step import train_step
+from tests.model.test_hub import TINY
+from tests.model.test_transformer import build
+
+CONFIG = dataclasses.replace(TINY, vocab_size=300, num_nextn_predict_layers=0, max_position_embeddings=128)
+ROLLOUT = RolloutConfig(tasks=("arithmetic:1:en", "letters:1:zh"), questions=4, group=4, max_tokens=6)
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Tokenizer:
+    return Tokenizer.train(["Question: What is 1 + 2? Answer: 3. " * 9], 300)
+
+
+def digits(problem: Problem, response: str) -> float:
+    """A reward that any model can earn: the share of digits in what it says."""
+    return sum(letter.isdigit() for letter in response) / max(1, len(response))
+
+
+Make = Callable[..., tuple[PolicyTask, Transformer]]
+
+
+@pytest.fixture
+def make(tokenizer: Tokenizer, tmp_path: Path, request: pytest.FixtureRequest) -> Make:
+    def task(folder: str = "run", rubric: Rubric | None = None, **options: object) -> tuple[PolicyTask, Transformer]:
+        model = build(CONFIG, torch.float32)
+        engine = Engine(model, tokenizer, max_sequences=8)
+        request.addfinalizer(engine.close)
+        given: dict[str, object] = {"steps": 6, "loss": LossConfig(kind="dapo"), **options}
+        loss = given.pop("loss")
+        rubric = rubric or Rubric({"digits": 1.0}, {"digits": digits})
+        return PolicyTask(engine, ROLLOUT, rubric, loss, tmp_path / folder / "rollouts", **given), model  # type: ignore[arg-type]
+
+    return task
+
+
+def run(task: PolicyTask, model: Transformer, folder: Path, **loop: object) -> None:
+    optimizer = build_optimizer(model, OptimConfig(learning_rate=1e-2, muon_learning_rate=1e-2))
+    torch.manual_seed(0)
+    fit(
+        model, optimizer, task, Checkpointer(folder, {}), LoopConfig(checkpoint_every=2, **loop),  # type: ignore[arg-type]
+        clip_norm=1.0, say=lambda text: None, progress=lambda *_: None,
+    )  # fmt: skip
+
+
+def weights(model: Transformer) -> dict[str, torch.Tensor]:
+    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
+
+
+def lines(folder: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def episode(prompt: int, answer: int, seed: int = 0) -> Episode:
+    ids = torch.randint(3, 300, (prompt + answer,), generator=torch.Generator().manual_seed(seed)).tolist()
+    logprobs = tuple(-float(number + 1) for number in range(answer))
+    return Episode(problem="p", prompt_ids=tuple(ids[:prompt]), token_ids=tuple(ids[prompt:]), logprobs=logprobs,
+                   text="", finish_reason="stop")  # fmt: skip
+
+
+@pytest.mark.parametrize("micro_tokens", [1, 30, 10_000])
+def test_every_answer_is_in_one_batch_with_its_own_tokens(micro_tokens: int) -> None:
+    episodes = [episode(5, 3), episode(2, 7, 1), episode(9, 1, 2), episode(3, 0, 3)]
+    batches = batches_of(episodes, [1.0, 2.0, 3.0, 4.0], pad_id=2, micro_tokens=micro_tokens)
+    seen = {}
+    for batch in batches:
+        assert batch.tokens.numel() <= micro_tokens or len(batch.tokens) == 1
+        for row in range(len(batch.tokens)):
+            answer = tuple(batch.tokens[row, 1:][batch.mask[row]].tolist())
+            seen[float(batch.advantages[row])] = (answer, tuple(batch.sampler[row][batch.mask[row]].tolist()))
+    assert seen == {number + 1.0: (one.token_ids, one.logprobs) for number, one in enumerate(episodes)}
+
+
+def test_answer_logprobs_and_their_gradient_by_brute_force() -> None:
+    model = build(CONFIG, torch.float64)
+    (batch,) = batches_of([episode(5, 3), episode(2, 7, 1)], [1.0, -0.5], pad_id=2, micro_tokens=10_000)
+    found, entropy = answer_logprobs(model, batch.tokens, batch.mask)
+    logits = model(batch.tokens[:, :-1]).log_softmax(-1)
+    expected = logits.gather(-1, batch.tokens[:, 1:, None]).squeeze(-1) * batch.mask
+    assert torch.allclose(found.double(), expected, atol=1e-6)
+    by_hand = -(logits.exp() * logits).sum(-1)[batch.mask].mean()
+    assert float(entropy) == pytest.approx(float(by_hand.detach()), rel=1e-6)
+    scale = torch.rand_like(expected)
+    ours = torch.autograd.grad((found * scale).sum(), list(model.parameters()), allow_unused=True)
+    theirs = torch.autograd.grad((expected * scale).sum(), list(model.parameters()), allow_unused=True)
+    for mine, other in zip(ours, theirs, strict=True):
+        assert (mine is None) == (other is None)
+        assert mine is None or other is None or torch.allclose(mine, other, atol=1e-6)
+
+
+def test_chunks_of_the_head_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = build(CONFIG, torch.float64)
+    (batch,) = batches_of([episode(5, 30), episode(2, 17, 1)], [1.0, -0.5], pad_id=2, micro_tokens=10_000)
+    results = []
+    for chunk in (1 << 23, 300 * 7):
+        monkeypatch.setattr("candor.rl.policy._CHUNK_LOGITS", chunk)
+        logprobs, entropy = answer_logprobs(model, batch.tokens, batch.mask)
+        grads = torch.autograd.grad(logprobs.square().sum(), [model.lm_head.weight, model.embed_tokens.weight])
+        results.append((logprobs.detach(), entropy, *grads))
+    for whole, cut in zip(*results, strict=True):
+        assert torch.allclose(whole, cut, atol=1e-6)
+
+
+SETTINGS = {
+    "plain": {},
+    "several steps on each rollout": {"inner_steps": 3},
+    "with a reference that moves": {"loss": LossConfig(kind="grpo"), "refresh": 2},
+    "r1": {"loss": LossConfig(kind="r1"), "inner_steps": 2, "refresh": 4},
+    "sampler correction": {"loss": LossConfig(kind="cispo", sampler_correction="token")},
+}
+
+
+@pytest.mark.parametrize("stop", [1, 2, 3, 5])
+@pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS.keys())
+def test_a_killed_run_ends_in_the_same_bits(make: Make, tmp_path: Path, settings: dict[str, object], stop: int) -> None:
+    """Stopped between any two steps, with the next rollout sampled or not; checkpoints are two steps apart."""
+    task, model = make("whole", **settings)
+    run(task, model, tmp_path / "whole")
+
+    class Killed(Exception):
+        pass
+
+    task, model = make("part", **settings)
+    real = task.next
+
+    def dying(step: int, tokens: int) -> StepPlan[object] | None:
+        plan = real(step, tokens)
+        if step == stop:
+            raise Killed
+        return plan
+
+    task.next = dying  # type: ignore[method-assign, assignment]
+    with pytest.raises(Killed):
+        run(task, model, tmp_path / "part")
+    again, resumed = make("part", **settings)
+    run(again, resumed, tmp_path / "part")
+    whole = make("whole", **settings)
+    run(*whole, tmp_path / "whole")  # only to read the last checkpoint back
+    for name, tensor in weights(whole[1]).items():
+        assert torch.equal(tensor, resumed.state_dict()[name]), name
+    drop = {"tokens_per_second"}
+    plain = [
+        [{k: v for k, v in line.items() if k not in drop} for line in lines(tmp_path / run)]
+        for run in ("whole", "part")
+    ]
+    assert plain[0] == plain[1] and len(plain[0]) == 6
+
+
+def test_what_was_sampled_is_not_sampled_again(make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    task, _ = make()
+    assert task.next(0, 0)
+    again, _ = make()
+    monkeypatch.setattr(Engine, "generate", lambda *_, **__: pytest.fail("it was sampled again"))
+    assert again.next(0, 0)
+
+
+def test_equal_rewards_change_nothing(make: Make, tmp_path: Path) -> None:
+    task, model = make(rubric=Rubric({"same": 1.0}, {"same": lambda *_: 0.7}), steps=2)
+    before = weights(model)
+    run(task, model, tmp_path / "run")
+    assert all(torch.equal(tensor, model.state_dict()[name]) for name, tensor in before.items())
+    assert lines(tmp_path / "run")[0]["zero_variance"] == 1
+
+
+def test_micro_batches_change_nothing(make: Make) -> None:
+    gradients = []
+    for micro_tokens in (1, 100, 100_000):
+        task, model = make(f"run{micro_tokens}", micro_tokens=micro_tokens)
+        plan = task.next(0, 0)
+        assert plan is not None
+        for batch in plan.micro_batches:
+            plan.objective(model, batch).total.backward()
+        gradients.append(torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None]))
+    for other in gradients[1:]:
+        assert torch.allclose(gradients[0], other, rtol=1e-3, atol=1e-6)
+
+
+def test_it_learns_what_is_rewarded(make: Make, tmp_path: Path) -> None:
+    """Digits become common, by sampling and reward alone; sampler and trainer agree on what was sampled."""
+    task, model = make(steps=60)
+    run(task, model, tmp_path / "run")
+    figures = lines(tmp_path / "run")
+    first, last = (sum(line["reward"] for line in part) / 3 for part in (figures[:3], figures[-3:]))
+    assert last > first + 0.3
+    stepped = [line for line in figures if "entropy" in line]  # at the end whole rollouts earn the same
+    assert stepped[-1]["entropy"] < stepped[0]["entropy"]
+    assert all(line["gap"] < 1e-4 for line in stepped), "both compute in float32 here"
+    assert all(line["ratio"] == pytest.approx(1) for line in stepped), "the only step on each rollout"
+
+
+def test_a_reward_that_fails_now_and_then_is_counted(make: Make, tmp_path: Path) -> None:
+    def flaky(problem: Problem, response: str) -> float:
+        if len(response) % 2:
+            raise ValueError("odd")
+        return digits(problem, response)
+
+    task, model = make(rubric=Rubric({"flaky": 1.0}, {"flaky": flaky}), steps=3)
+    run(task, model, tmp_path / "run")
+    assert 0 < lines(tmp_path / "run")[0]["reward_failures"] < 16
+
+
+def test_a_reward_that_always_fails_stops_with_its_reason(make: Make, tmp_path: Path) -> None:
+    def broken(problem: Problem, response: str) -> float:
+        raise ValueError("no key")
+
+    task, model = make(rubric=Rubric({"broken": 1.0}, {"broken": broken}))
+    with pytest.raises(
+        TrainingError, match=r"no answer of the rollout could be scored.*broken: ValueError\('no key'\)"
+    ):
+        run(task, model, tmp_path / "run")
+    assert (tmp_path / "run" / "rollouts" / "0.jsonl").exists(), "what was sampled is kept"
+
+
+def test_a_step_of_policy_losses_is_not_divided_again(make: Make) -> None:
+    """The loss comes divided by all tokens: the step's denominator is 1."""
+    task, model = make()
+    plan = task.next(0, 0)
+    assert plan is not None and plan.denominator == 1
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
+    figures = train_step(model, optimizer, plan.micro_batches, plan.objective, 1, clip_norm=1.0)
+    totals = sum(float(plan.objective(model, batch).total.detach()) for batch in plan.micro_batches)
+    assert figures["loss"] == pytest.approx(totals, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "text", ["arithmetik:1:en", "arithmetic:x:en", "arithmetic:1:fr", "arithmetic:1:en:2", "arithmetic:9:en", "words"]
+)
+def test_tasks_that_there_are_not(text: str) -> None:
+    with pytest.raises(ConfigError, match="NAME:DIFFICULTY:LANG"):
+        parse_task(text)
