@@ -173,14 +173,14 @@ def _parse(library: Any, latex: str) -> list[Any]:
     try:
         boxed = f"\\boxed{{{latex}}}"
         return library.parse(boxed, extraction_config=config, fallback_mode="no_fallback", parsing_timeout=None)
-    except Exception:
+    except Exception:  # the library raises of all kinds on odd LaTeX: it could not be read, which the caller grades
         return []
 
 
 def _equal(library: Any, gold: list[Any], answer: list[Any]) -> bool:
     try:
         return bool(answer) and bool(library.verify(gold, answer, allow_set_relation_comp=True, timeout_seconds=None))
-    except Exception:
+    except Exception:  # likewise: what cannot be shown to be equal is wrong
         return False
 
 

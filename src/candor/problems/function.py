@@ -191,7 +191,7 @@ class Function(Family[Task]):
 
     def draw(self, random: Random, difficulty: int) -> Task:
         """A chain in which hardly a part is idle."""
-        while (task := _Draft(random).task(difficulty + 1)) is None:
+        while (task := _Draft(random).task(difficulty + 1)) is None or _varied(task) is None:
             pass
         return task
 
@@ -324,7 +324,18 @@ def _cases(task: Task) -> tuple[tuple[str, str], ...]:
     while len(pairs) < _FEWEST_CASES:
         xs = lists.mixed(7, 0.8)
         pairs.append((xs, _value(task.parts, xs)))
+    if all(value == pairs[0][1] for _, value in pairs):  # a constant would pass
+        varied = _varied(task)
+        assert varied is not None, "draw takes no other"
+        pairs[-1] = (varied, _value(task.parts, varied))
     return tuple((f"({xs!r},)", repr(value)) for xs, value in pairs)
+
+
+def _varied(task: Task) -> list[Any] | None:
+    """A list for which the function returns something else than for the empty one; None where none was found."""
+    lists, nothing = _Lists(Random(repr(task)), task), _value(task.parts, [])
+    tried = (lists.mixed(7, 0.8) for _ in range(20))
+    return next((xs for xs in tried if _value(task.parts, xs) != nothing), None)
 
 
 def _differs(parts: Sequence[Part], pairs: list[tuple[list[Any], Any]]) -> bool:
