@@ -947,4 +947,4 @@ def test_each_completion_is_told_as_it_comes(engine: Engine) -> None:
 def test_an_error_in_the_telling_ends_the_call_and_not_the_engine(engine: Engine) -> None:
     with pytest.raises(ZeroDivisionError):
         engine.generate([[0, 7]] * 3, SamplingParams(max_tokens=5), done=lambda place, completion: 1 // 0)
-    assert engine.generate([[0, 7]], SamplingParams(max_tokens=5))[0].finish_reason == "length"
+    assert engine.generate([[0, 7]], SamplingParams(max_tokens=5, ignore_eos=True))[0].finish_reason == "length"
