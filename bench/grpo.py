@@ -63,11 +63,11 @@ def candor(folder: Path, how: str) -> Step:
     model.compute_dtype = compute_dtype(OURS[how], torch.device("cpu"))
     keep_freed_memory()
     optimizer = build_optimizer(model, OptimConfig(name="adamw", learning_rate=1e-5))
-    rubric = Rubric({"digits": 1.0}, {"digits": lambda problem, text: digits(text)})
+    rubric = Rubric({"digits": 1.0}, {"digits": lambda problem, response: digits(response.text)})
     rollout = RolloutConfig(tasks=("arithmetic:1:en",), questions=QUESTIONS, group=GROUP, max_tokens=LIMIT)
     place = tempfile.mkdtemp(dir=folder)
     engine = Engine(model, Tokenizer.load(folder), max_sequences=512)
-    task = PolicyTask(engine, rollout, rubric, LossConfig(kind="dapo"), Path(place), steps=1 << 30)
+    task = PolicyTask(engine, rollout, lambda step: rubric, LossConfig(kind="dapo"), Path(place), steps=1 << 30)
     number = 0
 
     def step() -> dict[str, float]:
@@ -80,7 +80,7 @@ def candor(folder: Path, how: str) -> Step:
         number += 1
         end = time.perf_counter()
         return {"seconds": end - start, "sampling": sampled - start, "update": end - sampled,
-                "length": plan.figures["length"]}  # fmt: skip
+                "length": plan.figures["response_length"]}  # fmt: skip
 
     return step
 

@@ -11,6 +11,7 @@
     |  `- EngineClosed  the engine was closed
     |- TrainingError    a run that must not go on (a loss that is not finite)
     |- StorageError     the disk is full, read-only, or held by another process
+    |- ReviewConflict   a review record that somebody else holds, or decided on before
     `- Interrupted      a signal asked to stop; what was done is saved
 
 Each message is one line that says what is wrong, where, and how to mend it. `candor` prints it and exits with
@@ -67,6 +68,10 @@ class TrainingError(CandorError):
 
 class StorageError(CandorError):
     """The disk refused: full, read-only, no permission, or locked by another run."""
+
+
+class ReviewConflict(CandorError):
+    """The record is not in a state that allows the change: decided already, or leased by another; names both."""
 
 
 class Interrupted(CandorError):

@@ -93,7 +93,7 @@ def test_the_manifest_by_hand(tmp_path: Path) -> None:
     assert files.read_json(folder / "manifest.json") == {
         "config": {
             "source": str(tmp_path / "source"), "fields": [], "encoding": "utf-8", "licence": "MIT", "kind": "public",
-            "heldout_fraction": 1e-9, "max_document_bytes": 2**26,
+            "heldout_fraction": 1e-9, "max_document_bytes": 2**26, "exercises": [], "exercise_bytes": 0,
         },
         "train": {"documents": 2, "bytes": 44 - held},
         "heldout": {"documents": 1, "bytes": held},

@@ -21,7 +21,7 @@ from tests.model.test_hub import TINY
 class Scripted:
     """Says `say(prompt, seed)`; an exception that it returns is the error of that request."""
 
-    name, fingerprint = "scripted", "scripted"
+    name, fingerprint, opening = "scripted", "scripted", ""
 
     def __init__(
         self, say: Callable[[str, int], str | Exception], like: Callable[[str, str], float] = lambda a, b: 0.0

@@ -21,6 +21,8 @@ PINNED = {
     "output": (1, ["512e15ec64ecedca", "f0905c0bcfc2b484", "115a2a2c24707b08"]),
     "function": (1, ["470f61385b125e48", "10e42679aef35692", "8a0250d2fcda8d80"]),
     "unanswerable": (1, ["de2b981e70be755b", "561e3547d089127f", "1182f58453a35ea8"]),
+    "safety": (1, ["a48a42b928ff4c3a", "626379e7a072b055", "dad82d7a0f25c4b9"]),
+    "requests": (1, ["c89936bdefd47261", "1825b331d8831412", "124c433edc79960d"]),
 }
 """Ids of the first test problems by seed 0 at difficulty 2, in English."""
 
@@ -56,9 +58,10 @@ def test_splits_do_not_meet_in_any_seed_language_or_difficulty(family: Family[ob
 def test_what_is_worked_is_right_and_what_is_empty_is_not(family: Family[object]) -> None:
     for lang in ("en", "zh"):
         for problem in family.generate(3, 4, 2, lang):  # type: ignore[arg-type]
-            assert family.check(problem, worked(problem)) is Grade.RIGHT
+            right = problem.solution if problem.form == "free" else worked(problem)
+            assert family.check(problem, right) is Grade.RIGHT
             assert family.check(problem, "") is Grade.WRONG
-            assert family.check(problem, f"<think>{worked(problem)}</think>") is Grade.WRONG
+            assert family.check(problem, f"<think>{right}</think>") is Grade.WRONG
             assert problem.form == family.form and (problem.form == "code") == ("def f(" in problem.solution)
             assert bool(re.search(r"[一-鿿]", problem.prompt)) == (lang == "zh")
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,10 +12,11 @@ from candor.errors import ConfigError, TrainingError
 from candor.infer import Engine
 from candor.model import Transformer
 from candor.problems import Problem
+from candor.problems.tasks import parse_task
 from candor.rl.losses import LossConfig
-from candor.rl.policy import PolicyTask, RolloutConfig, answer_logprobs, batches_of, parse_task
+from candor.rl.policy import PolicyTask, RolloutConfig, answer_logprobs, batches_of
 from candor.rl.rollout import Episode
-from candor.rl.rubric import Rubric
+from candor.rl.rubric import Response, Rubric
 from candor.text import Tokenizer
 from candor.train.checkpoint import Checkpointer
 from candor.train.loop import LoopConfig, StepPlan, fit
@@ -33,9 +34,9 @@ def tokenizer() -> Tokenizer:
     return Tokenizer.train(["Question: What is 1 + 2? Answer: 3. " * 9], 300)
 
 
-def digits(problem: Problem, response: str) -> float:
+def digits(problem: Problem, response: Response) -> float:
     """A reward that any model can earn: the share of digits in what it says."""
-    return sum(letter.isdigit() for letter in response) / max(1, len(response))
+    return sum(letter.isdigit() for letter in response.text) / max(1, len(response.text))
 
 
 Make = Callable[..., tuple[PolicyTask, Transformer]]
@@ -49,8 +50,8 @@ def make(tokenizer: Tokenizer, tmp_path: Path, request: pytest.FixtureRequest) -
         request.addfinalizer(engine.close)
         given: dict[str, object] = {"steps": 6, "loss": LossConfig(kind="dapo"), **options}
         loss = given.pop("loss")
-        rubric = rubric or Rubric({"digits": 1.0}, {"digits": digits})
-        return PolicyTask(engine, ROLLOUT, rubric, loss, tmp_path / folder / "rollouts", **given), model  # type: ignore[arg-type]
+        counts = rubric or Rubric({"digits": 1.0}, {"digits": digits})
+        return PolicyTask(engine, ROLLOUT, lambda step: counts, loss, tmp_path / folder / "rollouts", **given), model  # type: ignore[arg-type]
 
     return task
 
@@ -72,54 +73,81 @@ def lines(folder: Path) -> list[dict[str, float]]:
     return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
 
 
-def episode(prompt: int, answer: int, seed: int = 0) -> Episode:
-    ids = torch.randint(3, 300, (prompt + answer,), generator=torch.Generator().manual_seed(seed)).tolist()
+def episode(prompt: Sequence[int], answer: int, seed: int = 0) -> Episode:
+    ids = torch.randint(3, 300, (answer,), generator=torch.Generator().manual_seed(seed)).tolist()
     logprobs = tuple(-float(number + 1) for number in range(answer))
-    return Episode(problem="p", prompt_ids=tuple(ids[:prompt]), token_ids=tuple(ids[prompt:]), logprobs=logprobs,
-                   text="", finish_reason="stop")  # fmt: skip
+    return Episode(problem="p", prompt_ids=tuple(prompt), token_ids=tuple(ids), logprobs=logprobs, text="",
+                   finish_reason="stop")  # fmt: skip
 
 
-@pytest.mark.parametrize("micro_tokens", [1, 30, 10_000])
+A, B, C = (4, 5, 6, 7, 8), (9, 10), (4, 5, 6, 7, 8, 11, 12, 13, 14)
+"""Prompts; one is the beginning of another."""
+EPISODES = [episode(A, 3), episode(B, 7, 1), episode(C, 1, 2), episode(A, 0, 3), episode(A, 6, 4), episode(B, 7, 5),
+            episode(C, 1, 6)]  # fmt: skip
+VALUES = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]
+
+
+@pytest.mark.parametrize("micro_tokens", [1, 12, 30, 10_000])
 def test_every_answer_is_in_one_batch_with_its_own_tokens(micro_tokens: int) -> None:
-    episodes = [episode(5, 3), episode(2, 7, 1), episode(9, 1, 2), episode(3, 0, 3)]
-    batches = batches_of(episodes, [1.0, 2.0, 3.0, 4.0], pad_id=2, micro_tokens=micro_tokens)
+    batches = batches_of(EPISODES, VALUES, micro_tokens=micro_tokens)
     seen = {}
     for batch in batches:
-        assert batch.tokens.numel() <= micro_tokens or len(batch.tokens) == 1
-        for row in range(len(batch.tokens)):
-            answer = tuple(batch.tokens[row, 1:][batch.mask[row]].tolist())
-            seen[float(batch.advantages[row])] = (answer, tuple(batch.sampler[row][batch.mask[row]].tolist()))
-    assert seen == {number + 1.0: (one.token_ids, one.logprobs) for number, one in enumerate(episodes)}
+        assert len(batch.tokens) <= micro_tokens or len(batch.answers) == 1
+        starts = [0, *batch.layout.trunks.cumsum(0).tolist()]
+        for row in range(len(batch.answers)):
+            at = int(batch.layout.trunk_of[row])
+            prompt = tuple(batch.tokens[starts[at] : starts[at + 1]].tolist())
+            answer = tuple(batch.answers[row][batch.mask[row]].tolist())
+            seen[float(batch.advantages[row])] = prompt, answer, tuple(batch.sampler[row][batch.mask[row]].tolist())
+    assert seen == {
+        value: (one.prompt_ids, one.token_ids, one.logprobs) for value, one in zip(VALUES, EPISODES, strict=True)
+    }
 
 
-def test_answer_logprobs_and_their_gradient_by_brute_force() -> None:
+def test_prompts_go_through_the_model_once() -> None:
+    (batch,) = batches_of(EPISODES, VALUES, micro_tokens=10_000)
+    inputs = sum(max(0, len(one.token_ids) - 1) for one in EPISODES)
+    assert len(batch.tokens) == len(A) + len(B) + len(C) + inputs
+
+
+@pytest.mark.parametrize("chosen", [EPISODES, EPISODES[:1], [EPISODES[2], EPISODES[6]], [EPISODES[1], EPISODES[5]]])
+def test_answer_logprobs_and_their_gradient_by_brute_force(chosen: list[Episode]) -> None:
+    """Shared prompts are exact: as if each answer stood alone behind its own prompt, one at a time."""
     model = build(CONFIG, torch.float64)
-    (batch,) = batches_of([episode(5, 3), episode(2, 7, 1)], [1.0, -0.5], pad_id=2, micro_tokens=10_000)
-    found, entropy = answer_logprobs(model, batch.tokens, batch.mask)
-    logits = model(batch.tokens[:, :-1]).log_softmax(-1)
-    expected = logits.gather(-1, batch.tokens[:, 1:, None]).squeeze(-1) * batch.mask
-    assert torch.allclose(found.double(), expected, atol=1e-6)
-    by_hand = -(logits.exp() * logits).sum(-1)[batch.mask].mean()
-    assert float(entropy) == pytest.approx(float(by_hand.detach()), rel=1e-6)
-    scale = torch.rand_like(expected)
-    ours = torch.autograd.grad((found * scale).sum(), list(model.parameters()), allow_unused=True)
-    theirs = torch.autograd.grad((expected * scale).sum(), list(model.parameters()), allow_unused=True)
-    for mine, other in zip(ours, theirs, strict=True):
+    (batch,) = batches_of(chosen, [1.0] * len(chosen), micro_tokens=10_000)
+    found, entropy = answer_logprobs(model, batch)
+    ours = [line[mask] for line, mask in zip(found, batch.mask, strict=True)]
+    expected, surprise = [], []
+    rows = [tuple(line[mask].tolist()) for line, mask in zip(batch.answers, batch.mask, strict=True)]
+    for one in sorted(chosen, key=lambda one: rows.index(one.token_ids)):
+        tokens = torch.tensor([[*one.prompt_ids, *one.token_ids]])
+        logits = model(tokens[:, :-1])[0, len(one.prompt_ids) - 1 :].log_softmax(-1)[: len(one.token_ids)]
+        expected.append(logits.gather(-1, torch.tensor(one.token_ids, dtype=torch.int64)[:, None]).squeeze(-1))
+        surprise.append(-(logits.exp() * logits).sum(-1))
+    for mine, other in zip(ours, expected, strict=True):
+        assert torch.allclose(mine, other, rtol=0, atol=1e-12)
+    assert float(entropy) == pytest.approx(float(torch.cat(surprise).mean().detach()), rel=1e-9)
+    scale = torch.rand(len(torch.cat(expected)), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    parameters = list(model.parameters())
+    mine_ = torch.autograd.grad((torch.cat(ours) * scale).sum(), parameters, allow_unused=True)
+    theirs = torch.autograd.grad((torch.cat(expected) * scale).sum(), parameters, allow_unused=True)
+    for mine, other in zip(mine_, theirs, strict=True):
         assert (mine is None) == (other is None)
-        assert mine is None or other is None or torch.allclose(mine, other, atol=1e-6)
+        assert mine is None or other is None or torch.allclose(mine, other, rtol=1e-9, atol=1e-12)
 
 
 def test_chunks_of_the_head_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     model = build(CONFIG, torch.float64)
-    (batch,) = batches_of([episode(5, 30), episode(2, 17, 1)], [1.0, -0.5], pad_id=2, micro_tokens=10_000)
+    (batch,) = batches_of([episode(A, 30), episode(B, 17, 1)], [1.0, -0.5], micro_tokens=10_000)
     results = []
-    for chunk in (1 << 23, 300 * 7):
-        monkeypatch.setattr("candor.rl.policy._CHUNK_LOGITS", chunk)
-        logprobs, entropy = answer_logprobs(model, batch.tokens, batch.mask)
+    for chunk, kept in ((1000, 1 << 26), (7, 1 << 26), (7, 0)):
+        monkeypatch.setattr("candor.model.heads._CHUNK_ROWS", chunk)
+        monkeypatch.setattr("candor.model.heads._KEPT", kept)
+        logprobs, entropy = answer_logprobs(model, batch)
         grads = torch.autograd.grad(logprobs.square().sum(), [model.lm_head.weight, model.embed_tokens.weight])
         results.append((logprobs.detach(), entropy, *grads))
-    for whole, cut in zip(*results, strict=True):
-        assert torch.allclose(whole, cut, atol=1e-6)
+    for whole, *cuts in zip(*results, strict=True):
+        assert all(torch.allclose(whole, cut, rtol=1e-12, atol=1e-12) for cut in cuts)
 
 
 SETTINGS = {
@@ -210,8 +238,8 @@ def test_it_learns_what_is_rewarded(make: Make, tmp_path: Path) -> None:
 
 
 def test_a_reward_that_fails_now_and_then_is_counted(make: Make, tmp_path: Path) -> None:
-    def flaky(problem: Problem, response: str) -> float:
-        if len(response) % 2:
+    def flaky(problem: Problem, response: Response) -> float:
+        if len(response.text) % 2:
             raise ValueError("odd")
         return digits(problem, response)
 
@@ -221,7 +249,7 @@ def test_a_reward_that_fails_now_and_then_is_counted(make: Make, tmp_path: Path)
 
 
 def test_a_reward_that_always_fails_stops_with_its_reason(make: Make, tmp_path: Path) -> None:
-    def broken(problem: Problem, response: str) -> float:
+    def broken(problem: Problem, response: Response) -> float:
         raise ValueError("no key")
 
     task, model = make(rubric=Rubric({"broken": 1.0}, {"broken": broken}))

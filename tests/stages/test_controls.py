@@ -8,7 +8,7 @@ import pytest
 
 from candor.errors import ConfigError
 from candor.recipes import CONTROLS
-from candor.recipes.pretraining import laptop
+from candor.recipes.laptop import laptop
 from candor.records import no_progress
 from candor.stages.controls import Controls, run_controls
 from candor.stages.pipeline import RunConfig

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from candor.stages.plots import plot_curves
+from candor.stages.plots import plot_pretraining
 
 
 def line(step: int, **figures: float | None) -> dict[str, Any]:
@@ -32,7 +32,7 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_picture_of_sane_size(case: str, tmp_path: Path) -> None:
-    plot_curves(CASES[case], tmp_path / "curves.png")
+    plot_pretraining(CASES[case], tmp_path / "curves.png")
     data = (tmp_path / "curves.png").read_bytes()
     assert data.startswith(b"\x89PNG\r\n\x1a\n") and b"IEND" in data[-12:]
     height, width, _ = imread(tmp_path / "curves.png").shape
@@ -44,7 +44,7 @@ def test_the_curves_are_drawn(tmp_path: Path) -> None:
     """The first colour marks as many panels as there are figures, the second the MTP loss."""
     found = {}
     for case in ("whole", "no experts, no MTP", "no line"):
-        plot_curves(CASES[case], tmp_path / "curves.png")
+        plot_pretraining(CASES[case], tmp_path / "curves.png")
         pixels = np.rint(imread(tmp_path / "curves.png")[..., :3] * 255)
         panels = [part for row in np.array_split(pixels, 2) for part in np.array_split(row, 3, axis=1)]
         colours = ((0x1F, 0x5F, 0xA8), (0xD1, 0x71, 0x1F))

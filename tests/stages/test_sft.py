@@ -29,11 +29,11 @@ from candor.model import Transformer
 from candor.model.config import nano
 from candor.model.hub import load_model, save_model
 from candor.records import no_progress
+from candor.stages.export import export_like
 from candor.stages.sft import (
     Finetuning,
     SftConfig,
     SftRun,
-    export_tuned,
     finetune,
     heldout_loss,
     learnt_tokens,
@@ -402,7 +402,7 @@ def test_it_learns_dialogues_by_heart(template: Any, base: Path, tmp_path: Path)
     config = dataclasses.replace(CONFIG, epochs=45, template=template, heldout_share=0.0, batch=4, micro_batch=4)
     train(base, tmp_path / "checkpoints", config, dialogues)
     (tmp_path / "model").mkdir()
-    export_tuned(config, base, tmp_path / "checkpoints", tmp_path / "model")
+    export_like(base, tmp_path / "checkpoints", tmp_path / "model", config.template)
     tokenizer = Tokenizer.load(tmp_path / "model")
     prompts, answers = [], []
     for dialogue in dialogues:
@@ -455,7 +455,7 @@ def test_a_run_is_exported_and_kept(base: Path, tmp_path: Path) -> None:
     assert [line.split(":")[0] for line in ui.said] == ["checkpoints", "model"] and "kept" in ui.said[1]
     after = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file() and path.name != ".lock"}
     assert after == before
-    with pytest.raises(CheckpointError, match=r"holds the training of another run: checkpoints\.dialogues was"):
+    with pytest.raises(CheckpointError, match=r"holds the work of another run: checkpoints\.dialogues was"):
         finetune(ONCE, base, DIALOGUES[:-1], tmp_path, ui)
 
 

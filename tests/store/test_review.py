@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from candor.config import field_docs
-from candor.errors import CandorError, ConfigError, DataError
+from candor.errors import CandorError, ConfigError, DataError, ReviewConflict
 from candor.problems import Grade
-from candor.store import Change, Decision, Draft, Review, ReviewConflict, Rule
+from candor.store import Change, Decision, Draft, Review, Rule
 from candor.store.database import as_json
 from candor.store.review import DRAFT_FIELDS, REVIEW_FIELDS, decided, draft_from_json, to_json
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from candor.errors import ConfigError, DataError
-from candor.store import Change, Decision, Draft, Review, ReviewConflict, Reviews, Rule, open_store
+from candor.errors import ConfigError, DataError, ReviewConflict
+from candor.store import Change, Decision, Draft, Review, Reviews, Rule, open_store
 from candor.store.review import DECISIONS, STATES
 from tests.store.conftest import Clock, consistent, draft
 

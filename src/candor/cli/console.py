@@ -43,8 +43,9 @@ class Terminal:
         self.console.print(Text(text, style=style))
 
     def table(self, rows: Sequence[Sequence[str]]) -> None:
-        """Left-aligned columns of equal width; the last one is wrapped nowhere."""
-        widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)] if rows else []
+        """Left-aligned columns of equal width; nothing is cut, so a cell over 60 characters pushes its row aside."""
+        lengths = [[len(row[i]) for row in rows if len(row[i]) <= 60] for i in range(len(rows[0]) - 1)] if rows else []
+        widths = [max(column, default=0) for column in lengths]
         for row in rows:
             cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
             self.say("  ".join([*cells, row[-1]]).rstrip())

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from candor.cli import console, review
+from candor.cli import console, review, train
+from candor.cli.options import ModelFolder, Sets
 from candor.errors import CandorError
 from candor.records import __version__
 
@@ -29,7 +30,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 
-Sets = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Override one setting; repeat.")]
 Temperature = Annotated[float, typer.Option(help="0 takes the most likely token.")]
 TopP = Annotated[float, typer.Option(help="Keep the most likely tokens up to this probability.")]
 TopK = Annotated[int, typer.Option(help="Keep this many most likely tokens; 0 keeps all.")]
@@ -39,13 +39,13 @@ Stop = Annotated[list[str] | None, typer.Option(help="Text that ends the answer;
 Regex = Annotated[str | None, typer.Option(help="Regular expression that the whole answer matches.")]
 Schema = Annotated[Path | None, typer.Option("--json-schema", help="File with a JSON schema that the answer follows.")]
 Speculate = Annotated[int, typer.Option(help="Tokens that the MTP module drafts ahead; 0 drafts none.")]
-ModelFolder = Annotated[Path, typer.Argument(help="Model folder in Hugging Face format.", metavar="MODEL")]
 
 
 @app.command()
 def run(
     recipe: Annotated[
-        str, typer.Argument(help="laptop, laptop_controls, smoke, one_gpu, v3_671b, or a Python file with recipe().")
+        str,
+        typer.Argument(help="laptop, smoke, one_gpu, r1_one_gpu, r1_zero_gsm8k, ... or a Python file with recipe()."),
     ],
     sets: Sets = None,
     data: Annotated[str | None, typer.Option(help="Your text: file, folder, JSONL, Parquet, hf:owner/name.")] = None,
@@ -55,7 +55,7 @@ def run(
         bool, typer.Option("--dry-run", help="Print settings, sizes, memory and time; do nothing.")
     ] = False,
 ) -> None:
-    """Carry out a recipe: from text to a trained, measured model.
+    """Carry out a recipe: from text to a trained, measured model, base or R1.
 
     What is already there and would come out the same is kept, so the same command goes on after a stop.
 
@@ -63,7 +63,8 @@ def run(
     candor run laptop
     candor run laptop --data novels.jsonl --fields text --out runs/novels
     candor run laptop --set pretrain.total_tokens=2e6 --set seed=1 --out runs/longer
-    candor run v3_671b --dry-run
+    candor run laptop --set until=r1_zero --out runs/zero
+    candor run v3_r1 --dry-run
     """
     from dataclasses import replace
 
@@ -162,41 +163,7 @@ def _params(
 
 app.add_typer(review.app, name="review")
 
-train = typer.Typer(help="Train a model folder further.", no_args_is_help=True, rich_markup_mode=None)
-app.add_typer(train, name="train")
-
-
-@train.command()
-def sft(
-    model: ModelFolder,
-    data: Annotated[str, typer.Option(help="Dialogues: JSONL, JSON, CSV, Parquet, folder, hf:owner/name.")],
-    out: Annotated[Path | None, typer.Option(help="Folder of the run [runs/sft-MODEL].")] = None,
-    sets: Sets = None,
-    origin: Annotated[
-        str | None, typer.Option(help="Who made rows that do not say: team-hand, team-automatic or user-derived.")
-    ] = None,
-    skip_broken: Annotated[
-        bool, typer.Option("--skip-broken", help="Leave out and count what cannot be used.")
-    ] = False,
-    tasks: Annotated[str, typer.Option(help="Tasks of candor eval, before and after.")] = "",
-    problems: Annotated[int, typer.Option("-n", "--problems", help="Problems of each of these tasks.")] = 100,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print settings, sizes, memory and time; do nothing.")
-    ] = False,
-) -> None:
-    """Train on dialogues; only what the assistant says is learnt.
-
-    Each row says who made it; those derived from users are kept to 5% (--set sft.user_derived_share=...). Held-out
-    dialogues are measured before and after.
-
-    \b
-    candor train sft runs/laptop/model --data chat.jsonl --origin team-hand --out runs/chat
-    candor train sft runs/laptop/model --data chat.jsonl --set sft.epochs=3 --tasks arithmetic
-    """
-    from candor.cli.train import run_sft
-
-    sets = [*(sets or ()), *(["sft.skip_broken=true"] if skip_broken else [])]
-    run_sft(model, data, out=out, sets=sets, origin=origin, tasks=tasks, problems=problems, dry_run=dry_run)
+app.add_typer(train.app, name="train")
 
 
 @app.command("eval")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from candor.cli import console
+from candor.cli.options import Sets
 
 if TYPE_CHECKING:
     from candor.store.review import Lang, Method, State
@@ -37,6 +38,36 @@ def add(
     with open_store(store) as opened:
         added = add_drafts(Reviews(opened), drafts)
     console.Terminal().say(f"added {added.new} drafts to {opened.name}; {added.known} were there already")
+
+
+@app.command()
+def collect(
+    store: StoreUrl,
+    model: Annotated[str, typer.Argument(help="Model folder, or a server's address ending in /v1.")],
+    tasks: Annotated[str, typer.Option(help="Problems, by comma: NAME:DIFFICULTY:LANG or NAME:PATH of a real set.")],
+    method: Annotated[str, typer.Option(help="prompted (worked examples before the question) or r1_zero (none).")],
+    model_name: Annotated[str, typer.Option(help="What the server calls its model.")] = "",
+    by_rule: Annotated[
+        bool,
+        typer.Option("--by-rule", help="No annotator takes part: the stated rule decides, and the records say so."),
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Seed of problems and samples.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="Folder of all answers [runs/collect/MODEL-METHOD].")] = None,
+    sets: Sets = None,
+) -> None:
+    """Ask a model, and put answers that are right and readable in line as drafts.
+
+    \b
+    candor review collect reviews.db runs/laptop/r1_zero/model --tasks arithmetic:1:en --method r1_zero \\
+        --set format=plain
+    candor review collect reviews.db http://localhost:8000/v1 --model-name big --tasks gsm8k:train.jsonl \\
+        --method prompted --set format=chat --set samples=8
+    """
+    from candor.cli.collect import run_collect
+
+    run_collect(
+        store, model, tasks=tasks, method=method, name=model_name, sets=sets, seed=seed, by_rule=by_rule, out=out
+    )
 
 
 @app.command()

@@ -3,6 +3,7 @@
 import textwrap
 import time
 from pathlib import Path
+from typing import Any
 
 from candor import files
 from candor.cli import console
@@ -14,6 +15,7 @@ from candor.plan.estimate import estimate_training
 from candor.recipes import RECIPES
 from candor.stages.controls import Controls, run_controls
 from candor.stages.pipeline import RunConfig, run
+from candor.stages.r1 import MODELS, plan_of
 
 _RECIPE = '''"""A recipe of your own: `candor run {path} --dry-run` shows what it comes to."""
 
@@ -41,9 +43,22 @@ def carry_out(config: RunConfig, folder: Path) -> None:
     terminal.say(f"{config.name}: into {folder}", "bold")
     run(config, folder, terminal)
     summary = files.read_json(folder / "report" / "summary.json")
-    sample = files.read_json(folder / "evals" / "sample.json")
+    if "pretrain.bits_per_byte" in summary:
+        _show_pretraining(terminal, folder, summary)
+    _show_stages(terminal, summary)
     terminal.say("")
-    terminal.say("Held-out text, bits per byte (less is better)", "bold")
+    terminal.say(f"report  {folder / 'report' / 'index.html'}")
+    word = 'generate {} "your text"' if config.until == "base" else "chat {}"
+    terminal.say(f"model   {folder / 'model'}   try: candor {word.format(folder / 'model')}")
+    minutes, seconds = divmod(round(time.monotonic() - start), 60)
+    terminal.say(f"done in {minutes}:{seconds:02}")
+
+
+def _show_pretraining(terminal: console.Terminal, folder: Path, summary: dict[str, Any]) -> None:
+    evals = folder / "base" / "evals" if (folder / "base").is_dir() else folder / "evals"
+    sample = files.read_json(evals / "sample.json")
+    terminal.say("")
+    terminal.say("Held-out text, bits per byte of the base model (less is better)", "bold")
     terminal.table(
         [
             ["  this model, each document read alone", f"{summary['pretrain.bits_per_byte']:.3f}"],
@@ -54,13 +69,31 @@ def carry_out(config: RunConfig, folder: Path) -> None:
     terminal.say("")
     terminal.say("Beginning of a held-out document", "bold")
     terminal.say(textwrap.indent(sample["prompt"], "  "))
-    terminal.say(f"Continuation by the model ({console.AI_NOTICE})", "bold")
+    terminal.say(f"Continuation by the base model ({console.AI_NOTICE})", "bold")
     terminal.say(textwrap.indent(sample["text"], "  "))
+
+
+def _show_stages(terminal: console.Terminal, summary: dict[str, Any]) -> None:
+    """The stage table: shares in percent, with their standard errors."""
+    models = [model for model in MODELS if f"{model}.pass_at_1" in summary]
+    if not models:
+        return
+    measured = [key.split(".", 1) for key in summary if f"{key}_stderr" in summary]
+    columns = list(dict.fromkeys(column for model, column in measured if model in models))
     terminal.say("")
-    terminal.say(f"report  {folder / 'report' / 'index.html'}")
-    terminal.say(f'model   {folder / "model"}   try: candor generate {folder / "model"} "your text"')
-    minutes, seconds = divmod(round(time.monotonic() - start), 60)
-    terminal.say(f"done in {minutes}:{seconds:02}")
+    terminal.say("What each stage can do, mean ± standard error over problems; shares in percent", "bold")
+    rows = [["", *(column.replace("_", " ") for column in columns)]]
+    for model in models:
+        rows.append([f"  {model}", *(_figure(summary, f"{model}.{column}") for column in columns)])
+    terminal.table(rows)
+
+
+def _figure(summary: dict[str, Any], key: str) -> str:
+    if key not in summary:  # there was nothing to measure
+        return ""
+    factor = 1 if key.endswith((".tokens", ".reflection")) else 100
+    error = summary.get(f"{key}_stderr")
+    return f"{factor * summary[key]:.1f}" + ("" if error is None else f"±{factor * error:.1f}")
 
 
 def compare(controls: Controls, folder: Path) -> None:
@@ -78,6 +111,18 @@ def show_plan(config: RunConfig) -> None:
     terminal = console.Terminal()
     terminal.say(f"recipe {config.name}: settings", "bold")
     terminal.table([[f"  {name}", value, f"# {doc}" if doc else ""] for name, value, doc in describe(config)])
+    if config.base_model:
+        terminal.say("")
+        terminal.say(f"starts from {config.base_model}, without pre-training", "bold")
+    else:
+        _show_pretraining_plan(terminal, config)
+    if rows := plan_of(config.r1, config.until):
+        terminal.say("")
+        terminal.say("stages after the base model", "bold")
+        terminal.table([[f"  {name}", what] for name, what in rows])
+
+
+def _show_pretraining_plan(terminal: console.Terminal, config: RunConfig) -> None:
     counts = count_parameters(config.model)
     terminal.say("")
     terminal.say("parameters", "bold")

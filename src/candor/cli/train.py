@@ -1,107 +1,119 @@
-"""What `candor train sft` does and shows."""
+"""`candor train`: a model folder trained further, by dialogues, rewards or a teacher."""
 
 from pathlib import Path
+from typing import Annotated
 
-from candor import files
-from candor.cli import console
-from candor.cli.evaluate import carry_out, default_name, tasks_from
-from candor.config import describe, override
-from candor.data.dialogues import ORIGINS, Dialogue, LeftOut, read_dialogues
-from candor.errors import ConfigError
-from candor.model.hub import config_from_hf
-from candor.plan.counts import count_parameters
-from candor.plan.estimate import HardwareConfig, estimate_training
-from candor.stages.sft import SftRun, describe_data, finetune, loader_of, prepare, read_heldout
-from candor.text import Tokenizer
+import typer
+
+from candor.cli.options import ModelFolder, Out, Sets
+
+app = typer.Typer(help="Train a model folder further.", no_args_is_help=True, rich_markup_mode=None)
+
+Origin = Annotated[
+    str | None, typer.Option(help="Who made rows that do not say: team-hand, team-automatic or user-derived.")
+]
+SkipBroken = Annotated[bool, typer.Option("--skip-broken", help="Leave out and count what cannot be used.")]
 
 
-def run_sft(
-    model: Path,
-    data: str,
-    *,
-    out: Path | None = None,
-    sets: list[str] | None = None,
-    origin: str | None = None,
-    tasks: str = "",
-    problems: int = 100,
-    dry_run: bool = False,
+@app.command()
+def sft(
+    model: ModelFolder,
+    data: Annotated[str, typer.Option(help="Dialogues: JSONL, JSON, CSV, Parquet, folder, hf:owner/name.")],
+    out: Out = None,
+    sets: Sets = None,
+    origin: Origin = None,
+    skip_broken: SkipBroken = False,
+    tasks: Annotated[str, typer.Option(help="Tasks of candor eval, before and after.")] = "",
+    problems: Annotated[int, typer.Option("-n", "--problems", help="Problems of each of these tasks.")] = 100,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print settings, sizes, memory and time; do nothing.")
+    ] = False,
 ) -> None:
-    """Train a model folder's model on dialogues, or with `dry_run` say what that comes to.
+    """Train on dialogues; only what the assistant says is learnt.
 
-    `origin` is that of rows that name none. `tasks` are asked in the chat form before and after, `problems` of each.
+    Each row says who made it; those derived from users are kept to 5% (--set sft.user_derived_share=...). Held-out
+    dialogues are measured before and after.
+
+    \b
+    candor train sft runs/laptop/model --data chat.jsonl --origin team-hand --out runs/chat
+    candor train sft runs/laptop/model --data chat.jsonl --set sft.epochs=3 --tasks arithmetic
     """
-    if origin is not None and origin not in ORIGINS:
-        raise ConfigError(f"--origin {origin!r} must be one of {', '.join(ORIGINS)}")
-    run = override(SftRun(), *(sets or ()))
-    asked = tasks_from(tasks, [], format="chat", n=problems) if tasks else []
-    terminal = console.Terminal()
-    left_out = LeftOut()
-    known = next((name for name in ORIGINS if name == origin), None)
-    dialogues = read_dialogues(data, origin=known, skip_broken=left_out if run.sft.skip_broken else None)
-    if dry_run:
-        _show_plan(terminal, run, model, dialogues, left_out)
-        return
-    folder = out or Path("runs") / f"sft-{default_name(str(model), '')}"
-    terminal.say(f"sft of {model} on {data}: into {folder}", "bold")
-    if asked:
-        carry_out(str(model), "", asked, folder / "evals" / "before", None)
-    finetune(run, model, dialogues, folder, terminal, left_out)
-    _show_figures(terminal, folder)
-    if asked:
-        carry_out(str(folder / "model"), "", asked, folder / "evals" / "after", folder / "evals" / "before")
+    from candor.cli.train_sft import run_sft
+
+    sets = [*(sets or ()), *(["sft.skip_broken=true"] if skip_broken else [])]
+    run_sft(model, data, out=out, sets=sets, origin=origin, tasks=tasks, problems=problems, dry_run=dry_run)
 
 
-def _show_figures(terminal: console.Terminal, folder: Path) -> None:
-    figures = read_heldout(folder / "checkpoints")
-    terminal.say("")
-    if figures:
-        number = figures["before"].n
-        terminal.say(f"Loss per token of answers in {number:,} held-out dialogues, nats (less is better)", "bold")
-        rows = []
-        for name, figure in figures.items():
-            error = "" if figure.stderr is None else f"± {figure.stderr:.3f}"
-            rows.append([f"  {name}", f"{figure.value:{'+' if name == 'change' else ''}.3f}", error])
-        terminal.table(rows)
-    else:
-        terminal.say("no dialogue was held out, so what was learnt is not measured; see sft.heldout_share")
-    model = folder / "model"
-    terminal.say("")
-    terminal.say(f"left out, one by one  {folder / 'checkpoints' / 'left_out.jsonl'}")
-    terminal.say(f"model  {model}   try: candor chat {model}")
-
-
-def _show_plan(
-    terminal: console.Terminal, run: SftRun, folder: Path, dialogues: list[Dialogue], left_out: LeftOut
+@app.command()
+def rl(
+    model: ModelFolder,
+    tasks: Annotated[str, typer.Option(help="Problems, by comma: NAME:DIFFICULTY:LANG or NAME:PATH of a real set.")],
+    reward_model: Annotated[
+        list[Path] | None, typer.Option(help="Folder that candor train rm made; repeat for the other kind.")
+    ] = None,
+    out: Out = None,
+    sets: Sets = None,
 ) -> None:
-    terminal.say("settings", "bold")
-    terminal.table([[f"  {name}", value, f"# {doc}" if doc else ""] for name, value, doc in describe(run)])
-    config, tokenizer = config_from_hf(files.read_json(folder / "config.json")), Tokenizer.load(folder)
-    lessons = prepare(run.sft, tokenizer, dialogues, run.seed, left_out)
-    loader = loader_of(run.sft, lessons.examples(), tokenizer, run.seed)
-    terminal.say("")
-    terminal.say("data", "bold")
-    for line in (*left_out.lines(), describe_data(lessons.summary(loader))):
-        terminal.say(f"  {line}")
-    counts, windows = count_parameters(config), run.sft.epochs * loader.windows
-    estimate = estimate_training(
-        config,
-        HardwareConfig(),
-        total_tokens=windows * run.sft.sequence_length,
-        sequence_length=run.sft.sequence_length,
-        micro_batch=run.sft.micro_batch,
-        precision=run.sft.precision,
-    )
-    memory = (estimate.state_bytes + estimate.activation_bytes) / 2**30
-    terminal.say("")
-    terminal.say("training (estimates for this machine)", "bold")
-    terminal.table(
-        [
-            ["  parameters", f"{counts.main + counts.mtp:,}"],
-            ["  steps", f"{-(-windows // run.sft.batch):,} of {run.sft.batch} windows of {run.sft.sequence_length}"],
-            ["  memory", f"{memory:,.1f} GiB for weights, optimizer and the activations of a micro-batch"],
-            [
-                "  time",
-                f"{estimate.seconds:,.0f} s" if estimate.seconds < 120 else f"{estimate.seconds / 60:,.0f} minutes",
-            ],
-        ]
-    )
+    """Train by reinforcement learning (GRPO and its kin) on problems whose answers can be checked.
+
+    Rewards are weighed by rl.rewards.*, the loss is rl.loss.kind (grpo, r1, dr_grpo, dapo, gspo, cispo). Held-out
+    problems are asked along the way. The same command goes on after a stop.
+
+    \b
+    candor train rl runs/laptop/base/model --tasks arithmetic:1:en,arithmetic:1:zh --out runs/zero
+    candor train rl MODEL --tasks gsm8k:data/gsm8k --set rl.rollout.format=chat --set rl.steps=500
+    candor train rl MODEL --tasks requests:1:en --reward-model runs/rm/model --set rl.rewards.helpfulness=1 \\
+        --set rl.preference_steps=50
+    """
+    from candor.cli.train_rl import run_rl
+
+    run_rl(model, tasks=tasks, reward_models=reward_model, out=out, sets=sets)
+
+
+@app.command()
+def rm(
+    model: ModelFolder,
+    data: Annotated[
+        str, typer.Option(help="JSONL: prompt or messages, with chosen and rejected, or response and safe.")
+    ],
+    kind: Annotated[str, typer.Option(help="helpfulness (pairs) or safety (answers that are safe or not).")],
+    out: Out = None,
+    sets: Sets = None,
+    origin: Origin = None,
+    skip_broken: SkipBroken = False,
+) -> None:
+    """Train a reward model: pairs teach helpfulness, verdicts safety. Measured on held-out questions.
+
+    \b
+    candor train rm runs/chat/model --kind helpfulness --data pairs.jsonl --origin team-automatic
+    candor train rm runs/chat/model --kind safety --data verdicts.jsonl --set rm.epochs=2
+    """
+    from candor.cli.train_rm import run_rm
+
+    run_rm(model, data, kind=kind, out=out, sets=sets, origin=origin, skip_broken=skip_broken)
+
+
+@app.command()
+def distill(
+    model: ModelFolder,
+    teacher: Annotated[str, typer.Option(help="Model folder or address of a server ending in /v1.")],
+    tasks: Annotated[str, typer.Option(help="What the teacher is asked: NAME:DIFFICULTY:LANG or NAME:PATH, by comma.")],
+    teacher_name: Annotated[str, typer.Option(help="What the server calls the teacher.")] = "",
+    collect: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Override one setting of the sampling; repeat.")
+    ] = None,
+    out: Out = None,
+    sets: Sets = None,
+) -> None:
+    """Teach a smaller model what a teacher answers right and readably (SFT on its answers alone).
+
+    What is learnt has thoughts, so the student gets R1's chat template (--set sft.template=none keeps its own).
+
+    \b
+    candor train distill runs/laptop/student/model --teacher runs/laptop/model --tasks arithmetic:1:en,arithmetic:1:zh
+    candor train distill STUDENT --teacher http://localhost:8000/v1 --teacher-name r1 --tasks gsm8k:train.jsonl \\
+        --collect samples=8 --collect max_tokens=4096
+    """
+    from candor.cli.train_rl import run_distill
+
+    run_distill(model, teacher, tasks=tasks, teacher_name=teacher_name, out=out, sets=sets, collect=collect)

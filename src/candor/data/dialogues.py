@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 from candor.data.loader import Batch
+from candor.data.reviewed import NotTaken, answered
 from candor.errors import ConfigError, DataError, ModelError
 from candor.rows import Row, read_rows
 from candor.text import THINK_BEGIN, THINK_END, Message, Tokenizer, chat
@@ -28,14 +29,8 @@ Origin = Literal["team-hand", "team-automatic", "user-derived"]
 """Who made a dialogue: people of the team by hand, a program of the team, or people who used the service."""
 ORIGINS: tuple[Origin, ...] = get_args(Origin)
 
-_ROLES = {
-    "system": "system",
-    "human": "user",
-    "user": "user",
-    "gpt": "assistant",
-    "chatgpt": "assistant",
-    "assistant": "assistant",
-}
+_ROLES = {"system": "system", "human": "user", "user": "user", "gpt": "assistant", "chatgpt": "assistant",
+          "assistant": "assistant"}  # fmt: skip
 """Speakers of the ShareGPT form."""
 _KEYS = ("role", "content", "tool_calls", "tool_call_id", "name", "weight")
 """What is kept of a message."""
@@ -123,8 +118,9 @@ def read_dialogues(
     """The dialogues of a file, a folder or a dataset, in the order of their rows.
 
     A row holds `messages` in the OpenAI form, `conversations` in the ShareGPT form, or `prompt` and `response` (and
-    `system`); an answer's `reasoning_content` becomes its thought. `origin` is that of rows that name none. A row
-    that cannot be used is a DataError, or with `skip_broken` noted there; a file that is damaged is always an error.
+    `system`), or is a record of `candor review export`; an answer's `reasoning_content` becomes its thought. `origin`
+    is that of rows that name none. A row that cannot be used, or a record that nobody accepted, is a DataError, or
+    with `skip_broken` noted there; a file that is damaged is always an error.
     """
     found: list[Dialogue] = []
     for row in read_rows(source):
@@ -133,7 +129,7 @@ def read_dialogues(
         except DataError as error:
             if skip_broken is None:
                 raise
-            skip_broken.add("broken rows", str(error))
+            skip_broken.add("not accepted" if isinstance(error, NotTaken) else "broken rows", str(error))
     if not found:
         first = f"; {skip_broken.rows[0][1]}" if skip_broken and skip_broken.rows else ""
         raise DataError(f"{source} holds no dialogue that can be used{first}")
@@ -141,7 +137,7 @@ def read_dialogues(
 
 
 def _dialogue(row: Row, origin: Origin | None) -> Dialogue:
-    fields = {name: value for name, value in row.fields.items() if value is not None}
+    fields = answered({name: value for name, value in row.fields.items() if value is not None}, row.where)
     named: Any = fields.get("origin", origin)
     if named is None:
         raise DataError(

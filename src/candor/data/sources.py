@@ -11,8 +11,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from candor.data.exercises import exercises
 from candor.data.python_docs import python_docs
 from candor.errors import ConfigError, DataError
+from candor.problems.tasks import parse_task
 from candor.records import Document, Kind
 from candor.rows import Layout, Row, dataset_rows, decode, file_rows, is_saved_dataset, local, readable, too_long, walk
 
@@ -40,12 +42,23 @@ class CorpusConfig:
     """Share of documents, by hash, that are never trained on."""
     max_document_bytes: int = 64 * 2**20
     """Largest document; a larger one stops the run before it is read into memory."""
+    exercises: tuple[str, ...] = ()
+    """Families as NAME:DIFFICULTY:LANG whose worked problems, of mixed quality, are mixed in."""
+    exercise_bytes: int = 0
+    """Bytes of them in all."""
 
     def __post_init__(self) -> None:
         if not 0 < self.heldout_fraction < 1:
             raise ConfigError(f"corpus.heldout_fraction={self.heldout_fraction} must lie between 0 and 1")
         if self.max_document_bytes < 1:
             raise ConfigError(f"corpus.max_document_bytes={self.max_document_bytes} must be positive")
+        for task in self.exercises:
+            parse_task(task)
+        if self.exercise_bytes < 0 or bool(self.exercises) != (self.exercise_bytes > 0):
+            raise ConfigError(
+                f"corpus.exercise_bytes={self.exercise_bytes} and corpus.exercises={self.exercises} go together; "
+                "give both or neither"
+            )
         try:
             "".encode(self.encoding)
         except (LookupError, UnicodeError):
@@ -61,6 +74,11 @@ class Skipped:
 
 def fingerprint(config: CorpusConfig) -> str:
     """Changes when the files behind a local source change (name, size or time); the version of Python for its docs."""
+    versions = [f"{family.name}-{family.version}" for family, _, _ in map(parse_task, config.exercises)]
+    return "+".join([_source_fingerprint(config), *dict.fromkeys(versions)])
+
+
+def _source_fingerprint(config: CorpusConfig) -> str:
     if config.source == "python-docs":
         return f"python-{platform.python_version()}"
     path = local(config.source)
@@ -75,6 +93,8 @@ def fingerprint(config: CorpusConfig) -> str:
 
 def read_documents(config: CorpusConfig, skipped: Skipped | None = None) -> Iterator[Document]:
     """Stream the documents of a source, in a fixed order. Empty texts are left out; no text at all is a DataError."""
+    if config.exercises:
+        yield from exercises(config.exercises, config.exercise_bytes, seed=0)
     if config.source == "python-docs":
         yield from python_docs()
         return

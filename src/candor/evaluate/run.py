@@ -113,8 +113,11 @@ def _generate(
     subject.generate([prompts[place // task.k] for place in missing], params, done)
     rows = answers.complete()
 
+    opening = subject.opening if task.format == "chat" else ""
+
     def grade(place: int) -> Sample:
-        return _graded(problems[place // task.k], place % task.k, texts[place // task.k], rows[place], task.strict)
+        problem, text = problems[place // task.k], texts[place // task.k]
+        return _graded(problem, place % task.k, text, rows[place], task.strict, opening)
 
     samples = []
     with ThreadPoolExecutor(_GRADERS) as pool:
@@ -130,7 +133,8 @@ def _seed(task: Task, problem: Problem, index: int) -> int:
     return int.from_bytes(digest[:4], "big")
 
 
-def _graded(problem: Problem, index: int, text: str, row: dict[str, Any], strict: bool) -> Sample:
+def _graded(problem: Problem, index: int, text: str, row: dict[str, Any], strict: bool, opening: str) -> Sample:
+    """With the thought that the prompt had opened: who never closes it has given no answer."""
     response, gold = row.get("response", ""), problem.gold
     sample = Sample(
         problem=problem.id,
@@ -149,10 +153,10 @@ def _graded(problem: Problem, index: int, text: str, row: dict[str, Any], strict
     try:
         return dataclasses.replace(
             sample,
-            answer=gold.answer(response, strict=strict),
-            grade=gold.grade(response, strict=strict),
-            abstained=abstains(response),
-            scores=gold.scores(response),
+            answer=gold.answer(opening + response, strict=strict),
+            grade=gold.grade(opening + response, strict=strict),
+            abstained=abstains(opening + response),
+            scores=gold.scores(opening + response),
             error="",
         )
     except CandorError:

@@ -17,7 +17,7 @@ from candor.infer import Completion, Engine, SamplingParams
 from candor.infer.params import Done, Prompt
 from candor.model.hub import load_model
 from candor.plan.device import best_device
-from candor.text import Tokenizer
+from candor.text import THINK_BEGIN, Tokenizer
 
 
 class Subject(Protocol):
@@ -25,6 +25,10 @@ class Subject(Protocol):
 
     name: str
     fingerprint: str
+
+    @property
+    def opening(self) -> str:
+        """What the prompt of a chat has begun of the answer already, such as its thought; "" where nothing."""
 
     def chat(self, message: str) -> Prompt:
         """The prompt that a user's message becomes."""
@@ -46,6 +50,13 @@ class Local:
     def engine(self) -> Engine:
         """The engine that answers."""
         return self._open()
+
+    @cached_property
+    def opening(self) -> str:
+        """The thought, where the tokenizer's own template opens it."""
+        tokenizer = self.engine.tokenizer
+        prompt = tokenizer.decode(tokenizer.encode_chat([{"role": "user", "content": "0"}]))
+        return f"{THINK_BEGIN}\n" if prompt.rstrip().endswith(THINK_BEGIN) else ""
 
     def chat(self, message: str) -> Prompt:
         """Ids of one user message in the tokenizer's own chat template."""
@@ -71,6 +82,11 @@ class Remote:
         self.engine = RemoteEngine(url, model, api_key=api_key, chat=chat, concurrency=concurrency)
         self.name = f"{model} at {url}"
         self.fingerprint = hashlib.sha256(f"{url}|{model}|{chat}".encode()).hexdigest()
+
+    @property
+    def opening(self) -> str:
+        """Nothing that is known of: the server tells the thought apart, or writes it whole."""
+        return ""
 
     def chat(self, message: str) -> Prompt:
         """The server applies its own template."""

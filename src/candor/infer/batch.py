@@ -4,6 +4,7 @@ Every sequence has a row of the cache. Rows whose request decodes stand in front
 prompt, then what ended requests left behind, in case another begins the same way.
 """
 
+from collections import Counter
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Literal, NamedTuple
@@ -84,6 +85,9 @@ class Batch:
         self.ready = self.running = 0
         self.steps = self.drafted = self.accepted = 0
         self._clock = count()
+        self._needs: Counter[int] = Counter()
+        self._latest: Row | None = None
+        self._awaited: list[int] | None = None
 
     # Rows
 
@@ -96,16 +100,14 @@ class Batch:
 
         RequestError where the machine has no memory for it.
         """
-        donor, common, coming = None, 0, 0
-        for row in self.rows:
-            # The last token is read again, for its logits; the MTP module has seen one token ahead.
-            alike = min(shared(request.prompt, row.tokens) - bool(self.speculate), len(request.prompt) - 1)
-            if min(alike, row.length) > max(common, _WORTH):
-                donor, common = row, min(alike, row.length)
-            coming = max(coming, alike if self.ready <= row.index < self.running else 0)
-        if coming > common + _WORTH:
+        if request.prompt is self._awaited:  # another answer to the prompt that was told so since the last step
             return "later"
-        tokens = max([self.need(request), *(self.need(row.running) for row in self.rows[: self.running])])
+        donor, common, coming = self._alike(request.prompt)
+        if coming > common + _WORTH:
+            self._awaited = request.prompt
+            return "later"
+        need = self.need(request)
+        tokens = max(need, *self._needs) if self._needs else need
 
         def room(rows: int) -> bool:
             return rows <= self.max_sequences and self.cache.fits(rows, tokens)
@@ -136,12 +138,30 @@ class Batch:
                 donor.used = next(self._clock)
                 self.cache.copy(donor.index, row.index, common)
         self._swap(row, self.rows[self.running])
-        row.request = request
+        row.request, self._latest = request, row
+        self._needs[need] += 1
         self.running += 1
         request.cached = common
         if len(row.tokens) - row.length == 1:
             self._to_ready(row)
         return "added"
+
+    def _alike(self, prompt: list[int]) -> tuple[Row | None, int, int]:
+        """The row that begins most like the prompt, how many tokens it can give, and how many one being read will."""
+        most = len(prompt) - 1  # the last token is read again, for its logits
+        donor, common, coming = None, 0, 0
+        # Answers to one prompt come one after the other: most often nothing can be better than the last row given out.
+        latest = self._latest
+        there = latest is not None and latest.index < len(self.rows) and self.rows[latest.index] is latest
+        for row in (*([latest] if latest and there else []), *self.rows):
+            if common == most:
+                break
+            # The MTP module has seen one token ahead.
+            alike = min(shared(prompt, row.tokens) - bool(self.speculate), most)
+            if min(alike, row.length) > max(common, _WORTH):
+                donor, common = row, min(alike, row.length)
+            coming = max(coming, alike if self.ready <= row.index < self.running else 0)
+        return donor, common, coming
 
     def _swap(self, a: Row, b: Row) -> None:
         if a is not b:
@@ -161,6 +181,7 @@ class Batch:
         """End a row's request; its latents stay, for others."""
         request, row.request, row.used = row.running, None, next(self._clock)
         row.drafts.clear()
+        self._needs -= Counter({self.need(request): 1})  # drops what is at zero
         if error and self.speculate:  # the MTP module has not seen the token that was not chosen
             row.length = max(0, row.length - 1)
         if row.index < self.ready:
@@ -174,6 +195,7 @@ class Batch:
         """End every request, whatever state a failed step has left."""
         failed = [row.request for row in self.rows if row.request]
         self.rows.clear()
+        self._needs.clear()
         self.ready = self.running = 0
         self.cache.clear()
         for request in failed:
@@ -189,6 +211,7 @@ class Batch:
 
     def step(self) -> None:
         """Drop what was cancelled, read prompts, decode."""
+        self._awaited = None
         for row in [row for row in self.rows[: self.running] if row.running.cancelled]:
             self.retire(row, "cancelled")
         if self.ready < self.running:
@@ -355,19 +378,18 @@ class Batch:
         self.accepted += sum(kept)
         logprobs = (logits.gather(1, tokens[:, None])[:, 0] - norms).tolist()
         most = max(one.logprobs for one in params)
-        tops: list[list[tuple[int, float]]] = [[] for _ in rows]
+        tops: list[TopLogprobs] = [()] * len(rows)
         if most:
             best = logits.topk(min(most, logits.shape[1]))
             values = (best.values - norms[:, None]).tolist()
-            tops = [list(zip(*both, strict=True)) for both in zip(best.indices.tolist(), values, strict=True)]
+            lines = (zip(*both, strict=True) for both in zip(best.indices.tolist(), values, strict=True))
+            tops = [tuple(line)[: one.logprobs] for line, one in zip(lines, params, strict=True)]
         for at, logprob in enumerate(logprobs):
             if logprob != logprob and at not in errors:
                 errors[at] = RequestError("the model gave numbers that are not finite; its weights are damaged")
         return [
-            _Choice(token, logprob, tuple(top[: one.logprobs]), keep, errors.get(at))
-            for at, (token, logprob, top, one, keep) in enumerate(
-                zip(tokens.tolist(), logprobs, tops, params, kept, strict=True)
-            )
+            _Choice(token, logprob, top, keep, errors.get(at))
+            for at, (token, logprob, top, keep) in enumerate(zip(tokens.tolist(), logprobs, tops, kept, strict=True))
         ]
 
     def _draw(self, rows: list[Row], logits: Tensor) -> Tensor:

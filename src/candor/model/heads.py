@@ -92,3 +92,70 @@ def token_logprobs(hidden: Tensor, weight: Tensor, targets: Tensor) -> tuple[Ten
         logprobs[some] = of_target - logits.logsumexp(-1)
         greedy[some] = of_target >= logits.amax(-1)
     return logprobs.view(targets.shape), greedy.view(targets.shape)
+
+
+_CHUNK_ROWS = 256
+"""Rows whose logits are held at a time where their gradient is made later: few enough to stay near the processor."""
+_KEPT = 1 << 26
+"""Gradients of logits that are kept for the backward pass (128 MiB in bfloat16); more of them are made again there."""
+
+
+class _Logprobs(torch.autograd.Function):
+    """log softmax(hidden W^T)[target] and the summed entropy.
+
+    With d = p - onehot(target), the gradient by W is -d^T hidden and that by hidden -d W. The latter also gives the
+    entropy, -log p[target] - (d W) hidden, without another pass over the logits.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        wide = torch.promote_types(hidden.dtype, torch.float32)
+        logprobs, pull = hidden.new_empty(len(targets), dtype=wide), torch.empty_like(hidden)
+        matrix = weight.to(hidden.dtype)
+        keep = any(ctx.needs_input_grad) and len(targets) * len(weight) <= _KEPT
+        kept = hidden.new_empty(len(targets), len(weight)) if keep else None
+        for start in range(0, len(targets), _CHUNK_ROWS):
+            some = slice(start, start + _CHUNK_ROWS)
+            logprobs[some], away = _away(hidden[some], matrix, targets[some], wide)
+            if kept is not None:
+                away = kept[some].copy_(away)
+            torch.mm(away.to(hidden.dtype), matrix, out=pull[some])
+        entropy = -logprobs.sum() - (pull * hidden).sum(dtype=wide)
+        ctx.save_for_backward(hidden, weight, targets, pull, kept)
+        ctx.mark_non_differentiable(entropy)
+        return logprobs, entropy
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None]:
+        hidden, weight, targets, pull, kept = ctx.saved_tensors
+        scale = -grads[0][:, None]
+        scaled = (hidden * scale).to(hidden.dtype)
+        if kept is not None:
+            grad_weight = kept.T @ scaled
+        else:
+            grad_weight, matrix = torch.zeros_like(weight, dtype=scale.dtype), weight.to(hidden.dtype)
+            for start in range(0, len(targets), _CHUNK_ROWS):
+                some = slice(start, start + _CHUNK_ROWS)
+                _, away = _away(hidden[some], matrix, targets[some], scale.dtype)
+                grad_weight += away.to(hidden.dtype).T @ scaled[some]
+        return (pull * scale).to(hidden.dtype), grad_weight.to(weight.dtype), None
+
+
+def _away(rows: Tensor, matrix: Tensor, targets: Tensor, wide: torch.dtype) -> tuple[Tensor, Tensor]:
+    """log p[target] [N], and p - onehot(target) [N, vocab]: subtracted before it is rounded, as p may be near 1."""
+    logits, at = rows @ matrix.T, targets[:, None]
+    shares = torch.softmax(logits, -1, dtype=wide)
+    norms = logits.amax(-1).to(wide) - shares.amax(-1).log()  # see `_LinearCrossEntropy`
+    logprobs = logits.gather(-1, at).squeeze(-1).to(wide) - norms
+    return logprobs, shares.scatter_add_(-1, at, shares.new_full((1, 1), -1.0).expand(at.shape))
+
+
+def logprobs_and_entropy(hidden: Tensor, weight: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Log-probability of each target with gradient, and the mean entropy of what they were drawn from without; in nats.
+
+    `hidden` [N, D], `weight` [vocab, D], `targets` [N] int64 -> [N] and a scalar, float32 or wider.
+    """
+    if not torch.is_grad_enabled():  # as above
+        hidden, weight = hidden.detach(), weight.detach()
+    logprobs, entropy = _Logprobs.apply(hidden, weight, targets)
+    return logprobs, entropy / max(1, len(targets))

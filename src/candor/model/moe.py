@@ -180,6 +180,18 @@ def group(chosen: Tensor, load: Tensor) -> Places:
     return Places(rows.view_as(chosen), tokens, ends.to(torch.int32))
 
 
+def _sum_at(rows: Tensor, of_token: Tensor) -> Tensor:
+    """Sums [N, D] over the rows [M, D] at `of_token` [N, K], rounded once."""
+    if rows.is_cuda:
+        return rows.index_select(0, of_token.flatten()).view(*of_token.shape, -1).sum(1)
+    first, *others = of_token.unbind(1)  # one by one: a sum over so short an axis is slow on a CPU
+    wide = torch.promote_types(rows.dtype, torch.float32) if len(others) > 1 else rows.dtype
+    total = rows.index_select(0, first).to(wide)
+    for places in others:
+        total += rows.index_select(0, places)
+    return total.to(rows.dtype)
+
+
 class _Dispatch(torch.autograd.Function):
     """Copy each token's row to the places of its K experts; the gradient gathers, so that no two threads add to one."""
 
@@ -191,7 +203,7 @@ class _Dispatch(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
         of_token, _ = ctx.saved_tensors
-        return grads[0].index_select(0, of_token.flatten()).view(*of_token.shape, -1).sum(1), None, None
+        return _sum_at(grads[0], of_token), None, None
 
 
 class _Combine(torch.autograd.Function):
@@ -200,7 +212,7 @@ class _Combine(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, rows: Tensor, of_token: Tensor, tokens: Tensor) -> Tensor:
         ctx.save_for_backward(tokens)
-        return rows.index_select(0, of_token.flatten()).view(*of_token.shape, -1).sum(1)
+        return _sum_at(rows, of_token)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:

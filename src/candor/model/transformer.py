@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from candor.model.attention import LatentAttention, Positions
+from candor.model.branches import Branches, Layout
 from candor.model.config import ModelConfig
 from candor.model.layers import FeedForward, Linear, RMSNorm
 from candor.model.moe import MoE, Router, Routing
@@ -23,7 +24,7 @@ class DecoderLayer(nn.Module):
         self.mlp = FeedForward(config.hidden_size, config.intermediate_size) if dense else MoE(config)
 
     def forward(
-        self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None = None, latents: Tensor | None = None
+        self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | Layout | None = None, latents: Tensor | None = None
     ) -> tuple[Tensor, Routing | None]:
         """[B, S, D] -> [B, S, D]; arguments as in `LatentAttention`."""
         x = x + self.self_attn(self.input_layernorm(x), cos, sin, mask, latents)
@@ -119,10 +120,18 @@ class Transformer(nn.Module):
         """Token ids [B, S] int64 -> states after the final norm [B, S, D]."""
         return self._main(input_ids, None, None)[0]
 
-    def _main(self, input_ids: Tensor, mask: Tensor | None, latents: Tensor | None) -> tuple[Tensor, list[Routing]]:
+    def branched(self, input_ids: Tensor, branches: Branches) -> Tensor:
+        """Token ids [N] int64 of trunks and branches -> states after the final norm [N, D]."""
+        layout = Layout.of(branches, self.config.num_attention_heads, self.activation_dtype)
+        return self._main(input_ids[None], layout, None)[0][0]
+
+    def _main(
+        self, input_ids: Tensor, mask: Tensor | Layout | None, latents: Tensor | None
+    ) -> tuple[Tensor, list[Routing]]:
         """`hidden`, and what the routers did, layer by layer."""
         x = self._embed(input_ids)
-        cos, sin = rotations(self.config, torch.arange(input_ids.shape[1], device=input_ids.device))
+        along = mask.positions if isinstance(mask, Layout) else torch.arange(input_ids.shape[1], device=x.device)
+        cos, sin = rotations(self.config, along)
         routings: list[Routing] = []
         for index, layer in enumerate(self.layers):
             x, routing = layer(x, cos, sin, mask, None if latents is None else latents[index])

@@ -9,6 +9,8 @@ from candor.problems.letters import Letters
 from candor.problems.logic import Logic
 from candor.problems.output import Output
 from candor.problems.problem import Family
+from candor.problems.requests import Requests
+from candor.problems.safety import Safety
 from candor.problems.sequence import Sequence
 from candor.problems.unanswerable import Unanswerable
 from candor.problems.words import Words
@@ -25,6 +27,8 @@ FAMILIES: dict[str, Family[Any]] = {
         Output(),
         Function(),
         Unanswerable(),
+        Safety(),
+        Requests(),
     )
 }
 """Name -> family."""

@@ -1,8 +1,10 @@
 """How a problem is put to a model, and how a worked answer to it looks."""
 
+import re
 from dataclasses import dataclass
 
 from candor.errors import ConfigError
+from candor.problems.golds import NoAnswer
 from candor.problems.problem import Form, Lang, Problem
 
 
@@ -74,5 +76,60 @@ def worked(problem: Problem) -> str:
     """A right answer with its steps, as examples show it."""
     if problem.form == "code":
         return f"```python\n{problem.solution}\n```"
+    if problem.form == "free" and problem.solution:
+        return problem.solution
     gold = str(problem.gold)
     return gold if problem.options or problem.form == "span" else "\n#### ".join(filter(None, (problem.solution, gold)))
+
+
+_THOUGHT: dict[Lang, str] = {
+    "en": "Let me work it out step by step.\n{steps}Let me check: {check}. That fits, so I keep it.",
+    "zh": "我一步一步来想。\n{steps}检查一下：{check}。没有问题，就是它了。",
+}
+_CHECKS: dict[str, dict[Lang, str]] = {
+    "case": {"en": "{} comes out as it should", "zh": "{} 的结果也对"},
+    "unknown": {
+        "en": "what is missing could be anything, and the answer changes with it",
+        "zh": "缺的那个量取不同的值，答案就会不同",
+    },
+    "request": {"en": "this is what was asked for", "zh": "这正是题目要的"},
+    "again": {"en": "going through it once more, I get {} again", "zh": "从头再看一遍，得到的还是“{}”"},
+}
+_EQUATION = re.compile(r"(?<![^\s:：])(\(-\d+\)|-?\d+) ([-+*/]) (\(-\d+\)|-?\d+) = (-?\d+)$", re.M)
+
+
+def steps_of(problem: Problem) -> str:
+    """The worked steps without the answer that they end in; empty where the solution is nothing but the answer."""
+    if problem.form in ("code", "free"):
+        return ""
+    return f"\n{problem.solution}".removesuffix(f"\n{problem.gold}").strip("\n")
+
+
+def reflective(problem: Problem) -> str:
+    """A right answer in R1-Zero's tags, with a thought that goes through the steps and checks what came out (R1 2.3.1).
+
+    The check undoes the last sum of the steps where they hold one.
+    """
+    gold, steps = str(problem.gold), steps_of(problem)
+    thought = _THOUGHT[problem.lang].format(steps=steps and f"{steps}\n", check=_check(problem, steps))
+    answer = worked(problem) if problem.form == "code" else problem.solution if problem.form == "free" else gold
+    return f"<think>\n{thought}\n</think>\n<answer>{answer}</answer>"
+
+
+def _check(problem: Problem, steps: str) -> str:
+    for a, sign, b, c in reversed(_EQUATION.findall(steps)):
+        left, right, result = (int(text.strip("()")) for text in (a, b, c))
+        sums = {
+            "+": left + right,
+            "-": left - right,
+            "*": left * right,
+            "/": result if right * result == left else None,
+        }
+        if right and sums[sign] == result:
+            undo = {"+": "-", "-": "+", "*": "/", "/": "*"}[sign]
+            return f"{f'({c})' if result < 0 else c} {undo} {b} = {left}"
+    lines = str(problem.gold).split("\n")
+    if problem.form == "code":
+        return _CHECKS["case"][problem.lang].format(lines[-1].strip().replace(",)", ")"))
+    kind = "unknown" if isinstance(problem.gold, NoAnswer) else "request" if problem.form == "free" else "again"
+    return _CHECKS[kind][problem.lang].format(", ".join(lines))

@@ -6,11 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from candor.errors import ConfigError
-from candor.recipes.pretraining import laptop, laptop_controls, one_gpu, smoke, v3_671b
+from candor.recipes.laptop import laptop, laptop_controls, smoke
+from candor.recipes.pretraining import one_gpu, v3_671b
+from candor.recipes.r1 import r1_one_gpu, r1_zero_gsm8k, v3_r1
 from candor.stages.controls import Controls
 from candor.stages.pipeline import RunConfig
 
-RECIPES: dict[str, Callable[[], RunConfig]] = {recipe.__name__: recipe for recipe in (laptop, smoke, one_gpu, v3_671b)}
+_SHIPPED = (laptop, smoke, one_gpu, v3_671b, r1_zero_gsm8k, r1_one_gpu, v3_r1)
+RECIPES: dict[str, Callable[[], RunConfig]] = {recipe.__name__: recipe for recipe in _SHIPPED}
 """The recipes that ship, by name."""
 
 

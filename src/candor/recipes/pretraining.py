@@ -1,67 +1,17 @@
-"""The recipes that train a base model, from two minutes on a laptop to V3 itself."""
+"""The recipes that train a base model alone, on one GPU and as V3 was."""
 
 from dataclasses import replace
 
-from candor.data import CorpusConfig, PackConfig
-from candor.model.config import nano, small
+from candor.data import PackConfig
+from candor.model.config import small
 from candor.model.config import v3_671b as v3_model
 from candor.plan.estimate import HardwareConfig
-from candor.stages.controls import Controls
-from candor.stages.export import ExportConfig
 from candor.stages.measure import EvaluateConfig
 from candor.stages.pipeline import RunConfig
 from candor.stages.pretrain import PretrainConfig
 from candor.train.loop import LoopConfig
 from candor.train.optim import OptimConfig
 from candor.train.schedule import ScheduleConfig
-
-
-def laptop() -> RunConfig:
-    """The whole path on two CPU cores in minutes: a demonstration of the pipeline, not of ability."""
-    return RunConfig(
-        name="laptop",
-        corpus=CorpusConfig(source="python-docs"),
-        tokens=PackConfig(fim_rate=0.1),
-        model=nano(vocab_size=2048),
-        pretrain=PretrainConfig(
-            total_tokens=1_000_000,
-            sequence_length=256,
-            micro_batch=16,
-            optim=OptimConfig(name="muon", learning_rate=1e-2, muon_learning_rate=1e-2),
-            schedule=ScheduleConfig(warmup_steps=10, batch_start=8, batch=16),
-            bias_speed=0.01,  # V3's 0.001 over a few hundred steps would not get anywhere
-        ),
-        train=LoopConfig(checkpoint_every=50),
-        export=ExportConfig(dtype="float32"),
-        evaluate=EvaluateConfig(context=256),
-    )
-
-
-def laptop_controls() -> Controls:
-    """What the parts of the recipe do: `laptop` with each switched, three seeds: 18 runs."""
-    return Controls(
-        "laptop_controls",
-        laptop(),
-        {
-            "without bias balancing": ("pretrain.bias_speed=0",),
-            "without MTP": ("model.num_nextn_predict_layers=0",),
-            "AdamW instead of Muon": ("pretrain.optim.name=adamw",),
-            "without FIM": ("tokens.fim_rate=0",),
-            "with document masks": ("pretrain.mask_documents=true",),
-        },
-    )
-
-
-def smoke() -> RunConfig:
-    """The same stages as `laptop` in under two minutes: shows that everything works, trains next to nothing."""
-    base = laptop()
-    return replace(
-        base,
-        name="smoke",
-        pretrain=replace(base.pretrain, total_tokens=100_000),
-        train=replace(base.train, checkpoint_every=10),
-        evaluate=replace(base.evaluate, max_bytes=50_000),
-    )
 
 
 def one_gpu() -> RunConfig:

@@ -1,7 +1,6 @@
 """Policy optimisation as a task of the training loop: sample, score, and step on what was sampled."""
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,95 +8,109 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint
 
 from candor import files
 from candor.errors import ConfigError, TrainingError
 from candor.infer import Engine
 from candor.model import Transformer
-from candor.problems import Family, Lang, Problem
-from candor.problems.families import FAMILIES
+from candor.model.branches import Branches
+from candor.model.heads import logprobs_and_entropy
+from candor.problems import Problem
 from candor.problems.prompts import check_format
+from candor.problems.tasks import check_task, draw
 from candor.rl.losses import LossConfig, Totals, advantages, logprob_gap, policy_loss
 from candor.rl.rollout import Episode, Rollout, roll_out
 from candor.rl.rubric import REFLECTION, Rubric, means
 from candor.train.loop import StepPlan
 from candor.train.step import Loss
 
-_CHUNK_LOGITS = 1 << 23
-"""Logits held at a time."""
-
 
 @dataclass(frozen=True)
 class PolicyBatch:
-    """Answers with what the loss needs of them; prompt and answer stand one behind the other, padded on the right."""
+    """Answers with what the loss needs of them. Letters: N tokens, B answers of up to A, filled up on the right."""
 
     tokens: Tensor
-    """[B, S] int64."""
+    """[N] int64: the prompts, each of them once, then the answers without their last tokens."""
+    layout: Branches
+    """Where prompts and answers stand in `tokens`."""
+    answers: Tensor
+    """[B, A] int64: the answers."""
     mask: Tensor
-    """[B, S - 1] bool: whether the next token is one of the answer."""
+    """[B, A] bool: where an answer has a token; the other tensors have no meaning elsewhere."""
     advantages: Tensor
     """[B] float32."""
     sampler: Tensor
-    """[B, S - 1]: the sampler's log-probabilities of the next tokens; what stands outside the mask has no meaning."""
+    """[B, A]: the sampler's log-probabilities."""
     old: Tensor | None = None
-    """[B, S - 1]: the trainer's, before the first step on these answers; None where the first step is the only one."""
+    """[B, A]: the trainer's, before the first step on these answers; None where the first step is the only one."""
     reference: Tensor | None = None
-    """[B, S - 1]: the reference model's."""
+    """[B, A]: the reference model's."""
+
+    def to(self, device: torch.device) -> "PolicyBatch":
+        """The same on another device."""
+        return replace(self, **{name: one.to(device) for name, one in vars(self).items() if one is not None})
 
 
-def answer_logprobs(model: Transformer, tokens: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    """Log-probabilities of the next tokens where `mask` [B, S - 1] is true, 0 elsewhere, with gradient; [B, S - 1].
+def answer_logprobs(model: Transformer, batch: PolicyBatch) -> tuple[Tensor, Tensor]:
+    """Log-probabilities of the answers' tokens, with gradient, and 0 where there is none; [B, A].
 
     Also the mean entropy of the model there, in nats, without gradient.
     """
-    hidden = model.hidden(tokens[:, :-1])[mask]  # [N, D]
-    wanted, weight = tokens[:, 1:][mask], model.lm_head.weight
-
-    def chunk(rows: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        logprobs = (rows @ weight.to(rows.dtype).T).float().log_softmax(-1)
-        entropy = -(logprobs.detach().exp() * logprobs.detach()).sum()
-        return logprobs.gather(-1, targets[:, None]).squeeze(-1), entropy
-
-    size = max(1, _CHUNK_LOGITS // len(weight))
-    parts = []
-    for start in range(0, len(hidden), size):
-        rows, targets = hidden[start : start + size], wanted[start : start + size]
-        whole = len(hidden) <= size or not torch.is_grad_enabled()
-        parts.append(chunk(rows, targets) if whole else checkpoint(chunk, rows, targets, use_reentrant=False))
-    out = hidden.new_zeros(mask.shape, dtype=torch.float32)
-    if not parts:
-        return out, torch.zeros(())
-    flat = torch.cat([logprobs for logprobs, _ in parts])
-    entropy = torch.stack([entropy for _, entropy in parts]).sum() / len(flat)
-    return out.masked_scatter(mask, flat), entropy
+    states = model.branched(batch.tokens, batch.layout)
+    before = states.index_select(0, batch.layout.sources()[batch.mask])
+    found, entropy = logprobs_and_entropy(before, model.lm_head.weight, batch.answers[batch.mask])
+    return found.new_zeros(batch.mask.shape).masked_scatter(batch.mask, found), entropy
 
 
-def batches_of(
-    episodes: Sequence[Episode], values: Sequence[float], *, pad_id: int, micro_tokens: int
-) -> list[PolicyBatch]:
-    """Micro-batches of answers of like length, each of at most `micro_tokens` tokens with the padding."""
-    order = sorted(range(len(episodes)), key=lambda place: _length(episodes[place]), reverse=True)
-    batches = []
-    while order:
-        longest = _length(episodes[order[0]])
-        some = order[: max(1, micro_tokens // longest)]
-        order = order[len(some) :]
-        tokens = torch.full((len(some), longest), pad_id)
-        mask = torch.zeros((len(some), longest - 1), dtype=torch.bool)
-        sampler = torch.zeros((len(some), longest - 1))
-        for row, place in enumerate(some):
-            one = episodes[place]
-            first, end = len(one.prompt_ids), _length(one)
-            tokens[row, :end] = torch.tensor((*one.prompt_ids, *one.token_ids))
-            mask[row, first - 1 : end - 1] = True
-            sampler[row, first - 1 : end - 1] = torch.tensor(one.logprobs)
-        batches.append(PolicyBatch(tokens, mask, torch.tensor([values[place] for place in some]), sampler))
+def batches_of(episodes: Sequence[Episode], values: Sequence[float], *, micro_tokens: int) -> list[PolicyBatch]:
+    """Micro-batches of up to `micro_tokens` tokens, a prompt with all its answers where that fits.
+
+    Answers of like length come together: attention pads them.
+    """
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for place, one in enumerate(episodes):
+        groups.setdefault(one.prompt_ids, []).append(place)
+    some: list[int] = []
+    batches, tokens = [], 0
+    order = sorted(groups.items(), key=lambda item: max(len(episodes[place].token_ids) for place in item[1]))
+    for prompt, places in order:
+        started = False
+        for place in places:
+            own = max(0, len(episodes[place].token_ids) - 1)
+            more = own + (0 if started else len(prompt))
+            if some and tokens + more > micro_tokens:
+                batches.append(_batch([episodes[at] for at in some], [values[at] for at in some]))
+                some, tokens, more = [], 0, own + len(prompt)
+            some.append(place)
+            started, tokens = True, tokens + more
+    if some:
+        batches.append(_batch([episodes[at] for at in some], [values[at] for at in some]))
     return batches
 
 
-def _length(episode: Episode) -> int:
-    return len(episode.prompt_ids) + len(episode.token_ids)
+def _batch(episodes: list[Episode], values: list[float]) -> PolicyBatch:
+    prompts = list(dict.fromkeys(one.prompt_ids for one in episodes))
+    number = {prompt: at for at, prompt in enumerate(prompts)}
+    lengths = torch.tensor([len(one.token_ids) for one in episodes])
+    mask = torch.arange(max(1, int(lengths.max()))) < lengths[:, None]
+
+    def filled(lines: Iterable[Sequence[float]], like: Tensor) -> Tensor:
+        flat = torch.tensor([value for line in lines for value in line], dtype=like.dtype)
+        return like.masked_scatter(mask, flat)
+
+    read = [*prompts, *(one.token_ids[:-1] for one in episodes)]
+    return PolicyBatch(
+        tokens=torch.tensor([token for line in read for token in line]),
+        layout=Branches(
+            torch.tensor([len(prompt) for prompt in prompts]),
+            (lengths - 1).clamp(min=0),
+            torch.tensor([number[one.prompt_ids] for one in episodes]),
+        ),
+        answers=filled((one.token_ids for one in episodes), torch.zeros(mask.shape, dtype=torch.int64)),
+        mask=mask,
+        advantages=torch.tensor(values),
+        sampler=filled((one.logprobs for one in episodes), torch.zeros(mask.shape)),
+    )
 
 
 @dataclass(frozen=True)
@@ -110,10 +123,22 @@ class RewardConfig:
     """One <think> and one <answer>."""
     language: float = 0.0
     """Share of words in the language of the question."""
+    length: float = 0.0
+    """0, falling to -1 over the last quarter of the allowed tokens."""
+    abstention: float = 0.0
+    """The answer says that it cannot be known, of problems where that is right."""
+    helpfulness: float = 0.0
+    """What the helpfulness model says of the final answer to a general request."""
+    safety: float = 0.0
+    """What the safety model says of the whole response to a request of the safety family."""
 
-    def weights(self) -> dict[str, float]:
-        """Those that count, by name."""
-        return {name: weight for name, weight in vars(self).items() if weight}
+    def weights(self, *, preferences: bool = True) -> dict[str, float]:
+        """Those that count, by name; without `preferences` those of rules alone."""
+        return {name: weight for name, weight in vars(self).items() if weight and (preferences or name not in LEARNT)}
+
+
+LEARNT = ("helpfulness", "safety")
+"""Rewards that a model gives, which can be gamed when they are followed for long (R1 2.3.4)."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +146,7 @@ class RolloutConfig:
     """What is sampled for each rollout."""
 
     tasks: tuple[str, ...] = ("arithmetic:1:en",)
-    """Families as NAME:DIFFICULTY:LANG; each gives an equal share of the questions, from its train split."""
+    """Families as NAME:DIFFICULTY:LANG, or real sets as NAME:PATH; each gives an equal share, from its train split."""
     questions: int = 32
     """Questions a rollout."""
     group: int = 16
@@ -140,16 +165,7 @@ class RolloutConfig:
                 raise ConfigError(f"rollout.{name}={getattr(self, name)} must be at least {lowest}")
         check_format(self.format)
         for task in self.tasks:
-            parse_task(task)
-
-
-def parse_task(text: str) -> tuple[Family[Any], int, Lang]:
-    """`NAME:DIFFICULTY:LANG` as what it names; ConfigError where there is no such thing."""
-    name, _, rest = text.partition(":")
-    found = re.fullmatch(r"([1-5]):(en|zh)", rest)
-    if name not in FAMILIES or not found:
-        raise ConfigError(f"tasks: {text!r} must be NAME:DIFFICULTY:LANG with a NAME of {', '.join(FAMILIES)}")
-    return FAMILIES[name], int(found[1]), "zh" if found[2] == "zh" else "en"
+            check_task(task)
 
 
 class PolicyTask:
@@ -163,7 +179,7 @@ class PolicyTask:
         self,
         engine: Engine,
         rollout: RolloutConfig,
-        rubric: Rubric,
+        rubric: Callable[[int], Rubric],
         loss: LossConfig,
         folder: Path,
         *,
@@ -175,8 +191,9 @@ class PolicyTask:
         rate: Callable[[int], float] = lambda step: 1.0,
         watch: Callable[[int], dict[str, float]] = lambda step: {},
     ):
-        """The reference model becomes the policy every `refresh` steps. `rate(step)` is the factor on the learning
-        rate; `watch(step)` gives further figures before a step, when the engine has the current weights."""
+        """`rubric(step)` is what counts in the rollout before a step. The reference model becomes the policy every
+        `refresh` steps. `rate(step)` is the factor on the learning rate; `watch(step)` gives further figures before a
+        step, when the engine has the current weights."""
         self.engine, self.rollout, self.rubric, self.loss, self.folder = (
             engine,
             rollout,
@@ -211,7 +228,11 @@ class PolicyTask:
         first = part == 0
         moving = sum(int(batch.mask.sum()) for batch in self._parts[part])
         figures = self._figures if first else {}
-        note = ", ".join(f"{name} {figures[name]:.2f}" for name in ("reward", "accuracy", "length") if name in figures)
+        note = ", ".join(
+            f"{name.removeprefix('response_')} {figures[name]:.2f}"
+            for name in ("reward", "accuracy", "response_length")
+            if name in figures
+        )
 
         def objective(model: Transformer, batch: PolicyBatch) -> Loss:
             return self._objective(model, batch, totals, moving, compare=first)
@@ -232,9 +253,8 @@ class PolicyTask:
         tasks = self.rollout.tasks
         problems: list[Problem] = []
         for number, task in enumerate(tasks):
-            family, difficulty, lang = parse_task(task)
             count = self.rollout.questions // len(tasks) + (number < self.rollout.questions % len(tasks))
-            problems += family.generate(self.seed * 1_000_003 + rollout, count, difficulty, lang)
+            problems += draw(task, self.seed * 1_000_003 + rollout, count)
         return problems
 
     def _sample(self, rollout: int, step: int) -> None:
@@ -246,7 +266,7 @@ class PolicyTask:
         found = roll_out(
             self.engine,
             self._questions(rollout),
-            self.rubric,
+            self.rubric(step),
             group=c.group,
             form=c.format,
             max_tokens=c.max_tokens,
@@ -264,15 +284,8 @@ class PolicyTask:
             self._totals.append(Totals(sum(len(episodes[place].token_ids) for place in some), len(some)))
             # Without a reference to stay near, an answer as good as its group has no gradient.
             moving = [place for place in some if values[place] or self.loss.beta]
-            pad = self.engine.tokenizer.pad_id
-            self._parts.append(
-                batches_of(
-                    [episodes[place] for place in moving],
-                    [values[place] for place in moving],
-                    pad_id=pad,
-                    micro_tokens=self.micro_tokens,
-                )
-            )
+            chosen = [episodes[place] for place in moving], [values[place] for place in moving]
+            self._parts.append(batches_of(*chosen, micro_tokens=self.micro_tokens))
         self._add_logprobs(model, rollout)
         self._at = rollout
 
@@ -301,7 +314,7 @@ class PolicyTask:
         figures = {
             "reward": sum(totals) / len(totals),
             **means(scored_all),
-            "length": sum(len(one.token_ids) for one in every) / len(every),
+            "response_length": sum(len(one.token_ids) for one in every) / len(every),
             "truncated": sum(one.finish_reason == "length" for one in every) / len(every),
             "reflection": words / len(every),
             "zero_variance": even / len(found.episodes),
@@ -333,11 +346,12 @@ class PolicyTask:
         else:
             device = model.lm_head.weight.device
             with torch.no_grad():
-                values = [answer_logprobs(model, b.tokens.to(device), b.mask.to(device))[0].cpu() for b in batches]
+                values = [answer_logprobs(model, batch.to(device))[0].cpu() for batch in batches]
             if path is not None:
                 with files.atomic_file(path) as tmp:
                     save_file({str(number): value for number, value in enumerate(values)}, tmp)
-        filled = iter(replace(batch, **{name: value}) for batch, value in zip(batches, values, strict=True))
+        found: list[dict[str, Any]] = [{name: value} for value in values]
+        filled = iter(replace(batch, **one) for batch, one in zip(batches, found, strict=True))
         self._parts = [[next(filled) for _ in part] for part in self._parts]
 
     def _objective(self, model: Transformer, batch: PolicyBatch, totals: Totals, moving: int, *, compare: bool) -> Loss:
@@ -345,26 +359,25 @@ class PolicyTask:
 
         `moving`: answer tokens of all micro-batches, without those of answers that have no gradient.
         """
-        device = model.lm_head.weight.device
-        tokens, mask, sampler = (one.to(device) for one in (batch.tokens, batch.mask, batch.sampler))
-        logprobs, entropy = answer_logprobs(model, tokens, mask)
+        batch = batch.to(model.lm_head.weight.device)
+        logprobs, entropy = answer_logprobs(model, batch)
         found = policy_loss(
             self.loss,
             logprobs,
-            logprobs.detach() if batch.old is None else batch.old.to(device),
-            batch.advantages.to(device),
-            mask,
-            ref_logprobs=None if batch.reference is None else batch.reference.to(device),
-            sampler_logprobs=sampler if self.loss.sampler_correction else None,
+            logprobs.detach() if batch.old is None else batch.old,
+            batch.advantages,
+            batch.mask,
+            ref_logprobs=batch.reference,
+            sampler_logprobs=batch.sampler if self.loss.sampler_correction else None,
             totals=totals,
         )
-        part = int(mask.sum()) / max(1, moving)
+        part = int(batch.mask.sum()) / max(1, moving)
         back = totals.tokens / max(1, moving)  # figures are means over the answers that went through the model
         sums = {"loss": found.loss, "ratio": found.ratio * back, "clip_low": found.clip_low * back,
                 "clip_high": found.clip_high * back, "entropy": entropy * part}  # fmt: skip
         if found.kl is not None:
             sums["kl"] = found.kl * back
         if compare:
-            gap = logprob_gap(logprobs, sampler, mask)
+            gap = logprob_gap(logprobs, batch.sampler, batch.mask)
             sums |= {"gap": torch.tensor(gap.mean * part), "gap_kl": torch.tensor(gap.kl * part)}
         return Loss(found.loss, sums, None)

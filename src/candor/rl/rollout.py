@@ -2,8 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from candor import files
@@ -11,7 +10,8 @@ from candor.errors import RequestError, TrainingError
 from candor.infer import Engine, SamplingParams
 from candor.problems import Problem
 from candor.problems.prompts import asked, stop_of
-from candor.rl.rubric import Rubric, Scored
+from candor.rl.rubric import Response, Rubric, Scored
+from candor.text import THINK_BEGIN, Tokenizer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,16 +66,21 @@ def roll_out(
     episodes = _kept(path) if path.exists() else []
     if len(episodes) != len(problems) * group:
         episodes = _sample(engine, problems, group, form, max_tokens, temperature, seed)
-        files.Lines(path, (asdict(episode) for episode in episodes)).close()
+        files.Lines(path, map(vars, episodes)).close()
     groups = [episodes[start : start + group] for start in range(0, len(episodes), group)]
-    with ThreadPoolExecutor(4) as pool:
-        scored = list(
-            pool.map(
-                lambda pair: rubric.score(*pair),
-                ((problem, one.text) for problem, own in zip(problems, groups, strict=True) for one in own),
-            )
-        )
+    scored = rubric.score_all(
+        [
+            (problem, _response(one, engine.tokenizer, max_tokens))
+            for problem, own in zip(problems, groups, strict=True)
+            for one in own
+        ]
+    )
     return Rollout(list(problems), groups, [scored[start : start + group] for start in range(0, len(scored), group)])
+
+
+def _response(episode: Episode, tokenizer: Tokenizer, max_tokens: int) -> Response:
+    opened = tokenizer.decode(episode.prompt_ids[-4:]).rstrip().endswith(THINK_BEGIN)
+    return Response(episode.text, len(episode.token_ids), max_tokens, opened)
 
 
 def _kept(path: Path) -> list[Episode]:

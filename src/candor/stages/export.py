@@ -44,3 +44,14 @@ def export(config: ExportConfig, model_config: ModelConfig, checkpoints: Path, t
         difference = float((load_model(folder)(probe).float() - model(probe).float()).abs().max())
     if difference != 0 or Tokenizer.load(folder).fingerprint != ours.fingerprint:
         raise ModelError(f"the exported folder differs from the trained model (logits by {difference}); not exported")
+
+
+def export_like(source: Path, checkpoints: Path, folder: Path, template: Literal["v3", "r1"] | None = None) -> None:
+    """Write what was trained from a model folder into an existing folder: with that one's type and tokenizer, and its
+    chat template unless another is named."""
+    model = load_model(source)
+    single = model.lm_head.weight.dtype == torch.float32
+    settings = ExportConfig("float32" if single else "bfloat16", template or "v3")
+    export(settings, model.config, checkpoints, source, folder)
+    if template is None:
+        Tokenizer.load(source).save(folder)

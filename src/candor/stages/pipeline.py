@@ -1,6 +1,7 @@
-"""A run from text to a measured model: its configuration and its stages in order."""
+"""A run from text to a measured model, base or R1: its configuration and its stages in order."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -8,14 +9,17 @@ from candor import files
 from candor.config import check, to_dict
 from candor.data import CorpusConfig, PackConfig, TokenIndex, build_corpus, fingerprint, pack, read_corpus
 from candor.errors import ConfigError
+from candor.evaluate.subject import folder_hash
 from candor.model import ModelConfig
 from candor.model.config import nano
 from candor.plan.counts import count_parameters
 from candor.plan.device import best_device, device_memory
 from candor.plan.estimate import HardwareConfig
+from candor.stages.chain import Chain, link_folder
 from candor.stages.export import ExportConfig, export
 from candor.stages.measure import EvaluateConfig, evaluate
 from candor.stages.pretrain import PretrainConfig, pretrain
+from candor.stages.r1 import R1Config, Until, r1_stages
 from candor.stages.report import write_report
 from candor.stages.run import Stage, Ui, execute
 from candor.text import Tokenizer
@@ -44,6 +48,12 @@ class RunConfig:
     """The model folder."""
     evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
     """What is measured at the end."""
+    until: Until = "base"
+    """How far the run goes: the base model, r1_zero, r1, or distilled, which also teaches a smaller model."""
+    base_model: str = ""
+    """Model folder to start from in place of pre-training; for r1_zero and r1."""
+    r1: R1Config = field(default_factory=R1Config)
+    """What happens after pre-training."""
     hardware: HardwareConfig = field(default_factory=HardwareConfig)
     """Machines, for the estimate of memory and time."""
 
@@ -51,12 +61,16 @@ class RunConfig:
         check(self)
         if not 0 <= self.seed < 2**63:
             raise ConfigError(f"seed={self.seed} must be a number from 0 to below 2^63")
+        if self.base_model and self.until not in ("r1_zero", "r1"):
+            raise ConfigError(
+                f"base_model={self.base_model} is where until=r1_zero or until=r1 starts; set one of them"
+            )
         longest = self.model.max_position_embeddings
         for name, length in {
             "pretrain.sequence_length": self.pretrain.sequence_length,
             "evaluate.context": self.evaluate.context,
         }.items():
-            if length > longest:
+            if length > longest and not self.base_model:
                 raise ConfigError(
                     f"{name}={length} exceeds model.max_position_embeddings={longest}; lower one or raise the other"
                 )
@@ -65,7 +79,7 @@ class RunConfig:
 def run(config: RunConfig, out: Path, ui: Ui) -> None:
     """Carry out a run in the folder `out`; ConfigError where its training cannot fit into memory."""
     counts = count_parameters(config.model)
-    parameters = counts.main + counts.mtp
+    parameters = 0 if config.base_model else counts.main + counts.mtp
     need = parameters * config.hardware.bytes_per_parameter
     have = device_memory(best_device())
     if need > have:
@@ -77,37 +91,36 @@ def run(config: RunConfig, out: Path, ui: Ui) -> None:
 
 
 def stages_of(config: RunConfig, out: Path) -> tuple[Stage, ...]:
-    """The stages of a run in order; their folders lie in `out`."""
-    c = config
-    return (
-        Stage(
-            "corpus",
-            partial(_corpus, c.corpus),
-            to_dict(c.corpus) | {"fingerprint": fingerprint(c.corpus)},
-        ),
-        Stage(
-            "tokenizer", partial(_tokenizer, c.model.vocab_size, out), {"vocab_size": c.model.vocab_size}, ("corpus",)
-        ),
-        Stage("tokens", partial(_tokens, c, out), to_dict(c.tokens), ("corpus", "tokenizer"), c.seed),
-        Stage(
-            "checkpoints",
-            partial(_checkpoints, c, out),
-            {"model": to_dict(c.model), "pretrain": c.pretrain.deciding()},
-            ("tokens",),
-            c.seed,
-            in_place=True,
-            fresh=c.train.resume == "never",
-            again=c.train.resume not in ("auto", "never"),
-        ),
-        Stage("model", partial(_model, c, out), to_dict(c.export), ("checkpoints", "tokenizer")),
-        Stage("evals", partial(_evals, c, out), to_dict(c.evaluate), ("model", "corpus"), c.seed),
-        Stage(
-            "report",
-            partial(_report, c, out),
-            {"name": c.name},
-            ("corpus", "tokenizer", "tokens", "checkpoints", "model", "evals"),
-        ),
-    )
+    """The stages of a run in order; their folders lie in `out`, and `model` is the one that the run is for."""
+    c, chain = config, Chain(out, config.seed, config.train)
+    base = "" if c.until == "base" else "base/"
+    if c.base_model:
+        given = Path(c.base_model)
+        chain.add("base/model", partial(_linked, given), {"base_model": folder_hash(given)})
+    else:
+        chain.add("corpus", partial(_corpus, c.corpus), to_dict(c.corpus) | {"fingerprint": fingerprint(c.corpus)})
+        size = c.model.vocab_size
+        chain.add("tokenizer", partial(_tokenizer, size, out), {"vocab_size": size}, ("corpus",))
+        chain.add("tokens", partial(_tokens, c, out), to_dict(c.tokens), ("corpus", "tokenizer"), draws=True)
+        pretraining = {"model": to_dict(c.model), "pretrain": c.pretrain.deciding()}
+        chain.train(f"{base}checkpoints", partial(_checkpoints, c, out), pretraining, ("tokens",))
+        make = partial(_model, c, out, out / f"{base}checkpoints")
+        chain.add(f"{base}model", make, to_dict(c.export), (f"{base}checkpoints", "tokenizer"))
+        evaluating = partial(_evals, c, out, out / f"{base}model")
+        chain.add(f"{base}evals", evaluating, to_dict(c.evaluate), (f"{base}model", "corpus"), draws=True)
+    if c.until != "base":
+        student = replace(c.r1.student, vocab_size=c.model.vocab_size)
+        r1_stages(chain, replace(c.r1, student=student), c.until)
+        last = "r1_zero/model" if c.until == "r1_zero" else "r1/model"
+        chain.add("model", partial(_linked, out / last), {}, (last,))
+    chain.check()
+    everything = tuple(stage.name for stage in chain.stages)
+    chain.add("report", partial(_report, c, out, everything), {"name": c.name, "until": c.until}, everything)
+    return tuple(chain.stages)
+
+
+def _linked(source: Path, folder: Path, ui: Ui) -> None:
+    link_folder(source, folder)
 
 
 def _corpus(config: CorpusConfig, folder: Path, ui: Ui) -> None:
@@ -134,11 +147,11 @@ def _tokens(config: RunConfig, out: Path, folder: Path, ui: Ui) -> None:
     ui.say(f"  {index.tokens:,} tokens, {index.bytes / index.tokens:.2f} bytes each")
 
 
-def _checkpoints(config: RunConfig, out: Path, folder: Path, ui: Ui) -> None:
+def _checkpoints(config: RunConfig, out: Path, loop: LoopConfig, folder: Path, ui: Ui) -> None:
     with ui.progress("pretrain") as progress:
         pretrain(
             config.pretrain,
-            config.train,
+            loop,
             config.model,
             out / "tokens",
             folder,
@@ -149,16 +162,16 @@ def _checkpoints(config: RunConfig, out: Path, folder: Path, ui: Ui) -> None:
         )
 
 
-def _model(config: RunConfig, out: Path, folder: Path, ui: Ui) -> None:
-    export(config.export, config.model, out / "checkpoints", out / "tokenizer", folder)
+def _model(config: RunConfig, out: Path, checkpoints: Path, folder: Path, ui: Ui) -> None:
+    export(config.export, config.model, checkpoints, out / "tokenizer", folder)
     ui.say("  read back: logits and tokenizer are the trained model's")
 
 
-def _evals(config: RunConfig, out: Path, folder: Path, ui: Ui) -> None:
+def _evals(config: RunConfig, out: Path, model: Path, folder: Path, ui: Ui) -> None:
     with ui.progress("evals") as progress:
-        evaluate(config.evaluate, out / "model", out / "corpus", folder, config.seed, best_device(), progress)
+        evaluate(config.evaluate, model, out / "corpus", folder, config.seed, best_device(), progress)
 
 
-def _report(config: RunConfig, out: Path, folder: Path, ui: Ui) -> None:
-    write_report(config.name, config.model, out, folder)
+def _report(config: RunConfig, out: Path, stages: Sequence[str], folder: Path, ui: Ui) -> None:
+    write_report(config.name, out, stages, folder)
     ui.say(f"  {out / 'report' / 'index.html'}")

@@ -1,57 +1,76 @@
-"""The report of a run: every headline figure as flat keys, the curves, and a bilingual page."""
+"""The report of a run: every headline figure as flat keys, the stage table, the curves, and a bilingual page."""
 
 import base64
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from candor import files
 from candor.evaluate.compression import Compression
 from candor.evaluate.page import page
-from candor.model import ModelConfig
+from candor.evaluate.statistics import Figure
+from candor.model.hub import config_from_hf
 from candor.plan.counts import count_parameters
 from candor.records import Provenance
-from candor.stages.plots import plot_curves
+from candor.stages.plots import plot_pretraining, plot_rl
+from candor.stages.r1 import MODELS
+from candor.stages.rl import TRANSCRIPTS
+from candor.stages.scores import SCORES, read_scores
+
+NAMES = {
+    "base": "Base · 基座",
+    "r1_zero": "R1-Zero",
+    "dev1": "R1 Dev1 (cold start · 冷启动)",
+    "dev2": "R1 Dev2 (RL + language · 语言奖励)",
+    "dev3": "R1 Dev3 (SFT)",
+    "r1": "R1",
+    "student": "small base · 小模型基座",
+    "distilled": "small, distilled · 小模型蒸馏",
+    "student_rl": "small, RL alone · 小模型强化学习",
+}
+"""Rows of the stage table."""
+COLUMNS = {
+    "pass_at_1": "pass@1",
+    "pass_at_k": "pass@k",
+    "majority_at_k": "majority@k · 多数票",
+    "format_rate": "format · 格式",
+    "language_rate": "language · 语言一致",
+    "no_answer": "no answer known · 无解题",
+    "over_abstention": "declines solvable ↓ · 误弃答",
+    "refusal": "refuses harmful · 拒答有害",
+    "over_refusal": "refuses harmless ↓ · 误拒",
+    "helpful": "helpful · 有用",
+    "tokens": "tokens · 长度",
+    "reflection": "reflection words · 反思词",
+}
+"""Columns of the stage table; shares but for the last two."""
 
 
-def write_report(name: str, model: ModelConfig, run: Path, folder: Path) -> None:
-    """Write `summary.json` (flat keys), `curves.png` and `index.html` from what the stages left in `run`."""
-    counts = count_parameters(model)
-    heldout = Compression(**files.read_json(run / "evals" / "heldout.json"))
-    lines = files.read_lines(run / "checkpoints" / "metrics.jsonl")
-    manifest = files.read_json(run / "corpus" / "manifest.json")
-    last = lines[-20:]
-
-    def mean(key: str) -> float | None:
-        values = [line[key] for line in last if line.get(key) is not None]
-        return sum(values) / len(values) if values else None
-
-    summary: dict[str, Any] = {
-        "run": name,
-        "corpus.documents": manifest["train"]["documents"] + manifest["heldout"]["documents"],
-        "corpus.bytes": manifest["train"]["bytes"] + manifest["heldout"]["bytes"],
-        "model.parameters": counts.main,
-        "model.parameters_activated": counts.activated,
-        "model.parameters_mtp": counts.mtp,
-        "pretrain.steps": lines[-1]["step"] if lines else None,
-        "pretrain.tokens": lines[-1]["tokens"] if lines else None,
-        "pretrain.loss": mean("loss"),
-        "pretrain.mtp_loss": mean("mtp_loss"),
-        "pretrain.mtp_accuracy": mean("mtp_accuracy"),
-        "pretrain.max_violation": mean("max_violation"),
-        "pretrain.router_entropy": mean("router_entropy"),
-        "pretrain.tokens_per_second": sorted(line["tokens_per_second"] for line in lines)[len(lines) // 2]
-        if lines
-        else None,
-        "pretrain.bits_per_byte": heldout.bits_per_byte,
-        "pretrain.bits_per_byte_stderr": heldout.stderr,
-        "pretrain.gzip_bits_per_byte": heldout.gzip,
-        "pretrain.xz_bits_per_byte": heldout.xz,
-        "pretrain.heldout_documents": heldout.documents,
-        "pretrain.heldout_bytes": heldout.bytes,
-    }
+def write_report(name: str, run: Path, stages: Sequence[str], folder: Path) -> None:
+    """Write `summary.json` (flat keys), the pictures and `index.html` from what `stages` left in `run`."""
+    base = run / "base" if (run / "base").is_dir() else run
+    rows = {model: read_scores(run / model / "scores") for model in MODELS if f"{model}/scores" in stages}
+    summary: dict[str, Any] = {"run": name, **_model_figures(base / "model"), **_table_figures(rows)}
+    pictures: dict[str, str] = {}
+    heldout = sample = None
+    if "corpus" in stages:
+        manifest = files.read_json(run / "corpus" / "manifest.json")
+        heldout = Compression(**files.read_json(base / "evals" / "heldout.json"))
+        sample = files.read_json(base / "evals" / "sample.json")
+        lines = files.read_lines(base / "checkpoints" / "metrics.jsonl")
+        summary |= _pretraining_figures(manifest, heldout, lines)
+        plot_pretraining(lines, folder / "curves.png")
+        pictures["pre-training · 预训练"] = _inline(folder / "curves.png")
+    told = {}
+    for model in rows:
+        metrics = run / model / "checkpoints" / "metrics.jsonl"
+        lines = files.read_lines(metrics) if metrics.exists() else []
+        if any("reward" in line for line in lines):
+            plot_rl(lines, folder / f"{model}.png")
+            pictures[NAMES[model]] = _inline(folder / f"{model}.png")
+            told[NAMES[model]] = _transcripts(run / model / "checkpoints" / TRANSCRIPTS)
+            summary |= {f"{model}.{key}": value for key, value in _rl_figures(lines).items()}
     files.write_json(folder / "summary.json", summary)
-    plot_curves(lines, folder / "curves.png")
-    stages = ("corpus", "tokenizer", "tokens", "checkpoints", "model", "evals")
     html = page(
         "candor.stages",
         "report.html.jinja",
@@ -59,8 +78,121 @@ def write_report(name: str, model: ModelConfig, run: Path, folder: Path) -> None
         name=name,
         summary=summary,
         heldout=heldout,
-        sample=files.read_json(run / "evals" / "sample.json"),
-        curves=base64.b64encode((folder / "curves.png").read_bytes()).decode(),
+        sample=sample,
+        table=_table(rows),
+        columns=COLUMNS,
+        settings=_settings(run, rows),
+        pictures=pictures,
+        transcripts=told,
+        notes=_notes(rows),
         provenance={stage: Provenance.read(run / stage) for stage in stages},
     )
     files.atomic_write(folder / "index.html", html)
+
+
+def _model_figures(model: Path) -> dict[str, Any]:
+    counts = count_parameters(config_from_hf(files.read_json(model / "config.json")))
+    return {
+        "model.parameters": counts.main,
+        "model.parameters_activated": counts.activated,
+        "model.parameters_mtp": counts.mtp,
+    }
+
+
+def _pretraining_figures(
+    manifest: dict[str, Any], heldout: Compression, lines: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
+    speeds = sorted(line["tokens_per_second"] for line in lines)
+    return {
+        "corpus.documents": manifest["train"]["documents"] + manifest["heldout"]["documents"],
+        "corpus.bytes": manifest["train"]["bytes"] + manifest["heldout"]["bytes"],
+        "pretrain.steps": lines[-1]["step"] if lines else None,
+        "pretrain.tokens": lines[-1]["tokens"] if lines else None,
+        **{
+            f"pretrain.{name}": _last(lines, name)
+            for name in ("loss", "mtp_loss", "mtp_accuracy", "max_violation", "router_entropy")
+        },
+        "pretrain.tokens_per_second": speeds[len(speeds) // 2] if speeds else None,
+        "pretrain.bits_per_byte": heldout.bits_per_byte,
+        "pretrain.bits_per_byte_stderr": heldout.stderr,
+        "pretrain.gzip_bits_per_byte": heldout.gzip,
+        "pretrain.xz_bits_per_byte": heldout.xz,
+        "pretrain.heldout_documents": heldout.documents,
+        "pretrain.heldout_bytes": heldout.bytes,
+    }
+
+
+def _last(lines: Sequence[dict[str, Any]], name: str, steps: int = 20) -> float | None:
+    """Mean of a figure over the last steps that have it."""
+    values = [line[name] for line in lines[-steps:] if line.get(name) is not None]
+    return sum(values) / len(values) if values else None
+
+
+def _rl_figures(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """What reinforcement learning did: its length, and the means of the last steps."""
+    names = ("reward", "response_length", "entropy", "kl", "zero_variance", "gap", "gap_kl")
+    found = {f"train_{name}": _last(lines, name, 5) for name in names}
+    return {"steps": lines[-1]["step"], **{name: value for name, value in found.items() if value is not None}}
+
+
+def _table_figures(rows: dict[str, dict[str, Figure]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for model, figures in rows.items():
+        for name, figure in figures.items():
+            found |= {f"{model}.{name}": figure.value, f"{model}.{name}_stderr": figure.stderr}
+    return found
+
+
+def _table(rows: dict[str, dict[str, Figure]]) -> dict[str, dict[str, Figure]]:
+    """By row and column; `pass_at_16` stands in the column `pass_at_k`."""
+    found: dict[str, dict[str, Figure]] = {}
+    for model, figures in rows.items():
+        named = {}
+        for name, figure in figures.items():
+            head, _, k = name.rpartition("_at_")
+            named[f"{head}_at_k" if k.isdigit() and k != "1" else name] = figure
+        found[NAMES[model]] = named
+    return found
+
+
+def _settings(run: Path, rows: dict[str, Any]) -> dict[str, Any]:
+    first = next(iter(rows), None)
+    found: dict[str, Any] = files.read_json(run / first / "scores" / SCORES)["settings"] if first else {}
+    return found
+
+
+def _notes(rows: dict[str, dict[str, Figure]]) -> list[tuple[str, str]]:
+    """What the table says of the paper's claims, whichever way it went; English and Chinese."""
+    notes = []
+
+    def gain(model: str, other: str) -> float | None:
+        return rows[model]["pass_at_1"].value - rows[other]["pass_at_1"].value if {model, other} <= set(rows) else None
+
+    if (up := gain("r1_zero", "base")) is not None:
+        notes.append(
+            (f"Pure reinforcement learning changed pass@1 by {100 * up:+.1f} points.",
+             f"纯强化学习使 pass@1 变化 {100 * up:+.1f} 个百分点。")
+        )  # fmt: skip
+    if (over := gain("distilled", "student_rl")) is not None:
+        better = "Distillation beat" if over > 0 else "Distillation did not beat"
+        notes.append(
+            (f"{better} reinforcement learning alone on the small model: {100 * over:+.1f} points.",
+             f"在小模型上，蒸馏相对单独强化学习的差距为 {100 * over:+.1f} 个百分点。")
+        )  # fmt: skip
+    return notes
+
+
+def _transcripts(path: Path) -> dict[str, list[dict[str, Any]]]:
+    """By question, its answers at the first, a middle and the last step that were watched; the first four questions."""
+    lines = files.read_lines(path)
+    steps = sorted({line["step"] for line in lines})
+    chosen = {steps[0], steps[len(steps) // 2], steps[-1]} if steps else set()
+    found: dict[str, list[dict[str, Any]]] = {}
+    for line in lines:
+        if line["step"] in chosen:
+            found.setdefault(line["prompt"], []).append(line)
+    return dict(list(found.items())[:4])
+
+
+def _inline(path: Path) -> str:
+    return base64.b64encode(path.read_bytes()).decode()

@@ -11,7 +11,10 @@ from candor.config import difference
 from candor.errors import CheckpointError, DataError
 from candor.records import Progress, Provenance, code_version
 
-_PLAN = "plan.json"
+PLAN = "plan.json"
+"""What a stage in place keeps of what it is made from."""
+_DEAR = ("step-*", "**/samples.jsonl")
+"""Training, and answers that a model took long to give."""
 
 
 class Ui(Protocol):
@@ -32,7 +35,7 @@ class Stage:
     """
 
     name: str
-    """Name of the stage and of the folder it fills."""
+    """Name of the stage and of the folder it fills, like `corpus` or `base/model`."""
     make: Callable[[Path, Ui], None]
     """Fill the folder."""
     settings: dict[str, Any]
@@ -55,7 +58,8 @@ def execute(stages: Sequence[Stage], out: Path, ui: Ui) -> None:
     Raises CheckpointError before anything is touched where a stage in place holds the work of another plan.
     """
     with files.lock(out):
-        files.tidy(out)
+        for parent in dict.fromkeys((out / stage.name).parent for stage in stages):
+            files.tidy(parent)
         plans = {stage.name: _plan(stage, stages) for stage in stages if stage.in_place}
         for stage in stages:
             if stage.in_place and not stage.fresh:
@@ -75,12 +79,12 @@ def _plan(stage: Stage, stages: Sequence[Stage]) -> dict[str, Any]:
 
 
 def _refuse_other(folder: Path, plan: dict[str, Any]) -> None:
-    """Training is dear: what another plan has trained is not thrown away unasked."""
-    if not any(folder.glob("step-*")) or not (folder / _PLAN).exists():
+    """What another plan has trained or sampled is not thrown away unasked."""
+    if not any(any(folder.glob(dear)) for dear in _DEAR) or not (folder / PLAN).exists():
         return
-    if changed := difference(files.read_json(folder / _PLAN), plan):
+    if changed := difference(files.read_json(folder / PLAN), plan):
         raise CheckpointError(
-            f"{folder} holds the training of another run: {changed}; go back to that setting, choose another --out, "
+            f"{folder} holds the work of another run: {changed}; go back to that setting, choose another --out, "
             "or start over with --set train.resume=never"
         )
 
@@ -101,10 +105,10 @@ def _make(stage: Stage, out: Path, ui: Ui, plan: dict[str, Any] | None) -> None:
     ui.say(f"{stage.name} ...")
     if plan is not None:
         with files.disk_errors(folder):
-            folder.mkdir(exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
             files.tidy(folder)
             (folder / Provenance.FILE).unlink(missing_ok=True)
-            files.write_json(folder / _PLAN, plan)
+            files.write_json(folder / PLAN, plan)
             stage.make(folder, ui)
         Provenance(stage.name, inputs, stage.settings, stage.seed, files.checksums(folder)).write(folder)
     else:

@@ -27,7 +27,7 @@ from candor.model.hub import load_model
 from candor.parallel import compile_layers, recompute
 from candor.plan.device import Precision, best_device, compute_dtype, keep_freed_memory
 from candor.records import Progress
-from candor.stages.export import ExportConfig, export
+from candor.stages.export import export_like
 from candor.stages.run import Stage, Ui, execute
 from candor.text import Tokenizer
 from candor.train.checkpoint import Checkpointer
@@ -455,15 +455,5 @@ def _train(
 
 
 def _export(config: SftConfig, model_folder: Path, out: Path, folder: Path, ui: Ui) -> None:
-    export_tuned(config, model_folder, out / "checkpoints", folder)
+    export_like(model_folder, out / "checkpoints", folder, config.template)
     ui.say("  read back: logits and tokenizer are the trained model's")
-
-
-def export_tuned(config: SftConfig, model_folder: Path, checkpoints: Path, folder: Path) -> None:
-    """Write what `sft` trained into an existing folder: type and tokenizer of the model folder, template learnt."""
-    source = load_model(model_folder)
-    single = source.lm_head.weight.dtype == torch.float32
-    settings = ExportConfig("float32" if single else "bfloat16", config.template or "v3")
-    export(settings, source.config, checkpoints, model_folder, folder)
-    if config.template is None:
-        Tokenizer.load(model_folder).save(folder)

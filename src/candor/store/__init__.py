@@ -2,7 +2,7 @@
 
 from candor.store.database import Store, metadata, open_store
 from candor.store.jsonl import Imported, add_drafts, export_reviews, import_reviews
-from candor.store.review import Change, Decision, Draft, Message, Review, ReviewConflict, Rule
+from candor.store.review import Change, Decision, Draft, Message, Review, Rule
 from candor.store.reviews import Added, Reviews
 
 __all__ = [
@@ -13,7 +13,6 @@ __all__ = [
     "Imported",
     "Message",
     "Review",
-    "ReviewConflict",
     "Reviews",
     "Rule",
     "Store",

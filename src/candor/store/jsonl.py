@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from candor import files
-from candor.errors import CandorError, DataError
+from candor.errors import CandorError, DataError, ReviewConflict
 from candor.rows import Layout, Row, file_rows
 from candor.store.database import as_json
 from candor.store.review import (
@@ -18,7 +18,6 @@ from candor.store.review import (
     Decision,
     Draft,
     Review,
-    ReviewConflict,
     State,
     check_annotator,
     check_choice,

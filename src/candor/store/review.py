@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, TypeAlias, get_args
 
-from candor.errors import CandorError, ConfigError, DataError
+from candor.errors import ConfigError, DataError, ReviewConflict
 from candor.store.database import as_json
 
 Message: TypeAlias = Mapping[str, Any]
@@ -34,10 +34,6 @@ _CHOICES: dict[str, tuple[str | None, ...]] = {
     "grade": (*get_args(Graded), None),
 }
 _CODE = re.compile(r"[A-Za-z0-9][\w.:-]{0,63}", re.ASCII)
-
-
-class ReviewConflict(CandorError):
-    """The record is not in a state that allows the change: decided already, or leased by another; names both."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Select, func, select
 
-from candor.errors import ConfigError
+from candor.errors import ConfigError, ReviewConflict
 from candor.store.database import Store, utc_now
 from candor.store.review import (
     DECISIONS,
@@ -21,7 +21,6 @@ from candor.store.review import (
     Lang,
     Method,
     Review,
-    ReviewConflict,
     Rule,
     State,
     check_annotator,

@@ -55,8 +55,9 @@ class OptimConfig:
 
 
 def is_hidden_matrix(name: str, parameter: Tensor) -> bool:
-    """Whether Muon may take it: a matrix or stack of matrices between hidden states; not embedding, head or router."""
-    return parameter.ndim >= 2 and not name.endswith(("embed_tokens.weight", "lm_head.weight", "mlp.gate.weight"))
+    """Whether Muon may take it: a matrix, or a stack of them, between hidden states; not embedding, heads or router."""
+    apart = ("embed_tokens.weight", "lm_head.weight", "mlp.gate.weight", "reward_head.weight")
+    return parameter.ndim >= 2 and not name.endswith(apart)
 
 
 def build_optimizer(model: Transformer, config: OptimConfig) -> "MuonAdamW":

@@ -1,0 +1,395 @@
+"""From a base model to R1, as the paper tells it (sections 2 and B): each stage a folder, each readable alone.
+
+base -> r1_zero                                     pure reinforcement learning
+base + r1_zero -> drafts -> dev1                    long answers made readable, cold start
+dev1 -> dev2                                        reinforcement learning with a language reward
+dev2 -> samples; base + samples -> dev3             rejection sampling, then SFT from the base model anew
+dev3 -> preferences -> helpfulness, safety          reward models
+dev3 + reward models -> r1                          rules and, at the end, preferences
+student + samples -> distilled; student -> student_rl   a smaller model, taught or on its own
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from candor import files
+from candor.config import to_dict
+from candor.data.dialogues import Dialogue, read_dialogues
+from candor.data.preferences import Preference, read_preferences, read_verdicts
+from candor.errors import ConfigError, DataError, Interrupted
+from candor.evaluate.subject import open_subject
+from candor.model import ModelConfig
+from candor.model.config import nano
+from candor.plan.counts import count_parameters
+from candor.plan.device import best_device
+from candor.problems import Grade, Problem
+from candor.problems.tasks import check_task
+from candor.rl.policy import LEARNT
+from candor.stages.chain import Chain
+from candor.stages.collect import CollectConfig, collect, dialogues_of, reference_dialogues, rejection_sample, sample
+from candor.stages.export import ExportConfig, export
+from candor.stages.judge import RuleJudge, prefer
+from candor.stages.pretrain import PretrainConfig, pretrain
+from candor.stages.reward_model import RewardModelConfig, export_reward_model, train_reward_model
+from candor.stages.rl import RLConfig, rl
+from candor.stages.run import Ui
+from candor.stages.scores import ScoresConfig
+from candor.stages.sft import SftConfig, sft
+from candor.store import Reviews, open_store
+from candor.train.loop import LoopConfig
+
+Until = Literal["base", "r1_zero", "r1", "distilled"]
+"""How far a run goes."""
+MODELS = ("base", "r1_zero", "dev1", "dev2", "dev3", "r1", "student", "distilled", "student_rl")
+"""Rows of the stage table, in the order in which they are made."""
+DIALOGUES, PAIRS, VERDICTS, REVIEWS = "dialogues.jsonl", "pairs.jsonl", "verdicts.jsonl", "reviews.db"
+"""What the folders of data hold."""
+_SAMPLES, _PREFERENCES = 101_000_001, 102_000_001
+"""Added to the seed, so that no stage is asked what the one before it has just learnt."""
+
+
+@dataclass(frozen=True)
+class R1Config:
+    """What happens after pre-training."""
+
+    scores: ScoresConfig = field(default_factory=ScoresConfig)
+    """What every model is asked, for the stage table."""
+    base_format: str = "plain"
+    """Words around the question for the base model, R1-Zero and the student: plain, r1_zero."""
+    zero: RLConfig = field(default_factory=RLConfig)
+    """R1-Zero: reinforcement learning on the base model."""
+    prompted: CollectConfig = field(default_factory=lambda: CollectConfig(method="prompted"))
+    """Drafts of the base model, which sees worked answers that reflect and check."""
+    collected: CollectConfig = field(default_factory=CollectConfig)
+    """Drafts of R1-Zero."""
+    annotators: bool = False
+    """Wait for people to decide on the drafts (`candor review`); else a stated rule does."""
+    worked: int = 0
+    """Problems of each of the drafts' tasks whose own worked solutions are added, where models give too little."""
+    cold_start: SftConfig = field(default_factory=SftConfig)
+    """Dev1: the base model learns the drafts."""
+    rl: RLConfig = field(default_factory=RLConfig)
+    """Dev2: reinforcement learning with a language reward."""
+    samples: CollectConfig = field(default_factory=lambda: CollectConfig(format="chat"))
+    """Rejection sampling from Dev2."""
+    general: tuple[str, ...] = ("requests:1:en", "requests:1:zh", "safety:1:en", "safety:1:zh")
+    """Tasks whose own answers are added: general requests, safety, problems without an answer."""
+    general_each: int = 200
+    """Problems of each of these."""
+    sft: SftConfig = field(default_factory=SftConfig)
+    """Dev3: the base model learns all of these."""
+    preferences: CollectConfig = field(
+        default_factory=lambda: CollectConfig(
+            tasks=("requests:1:en", "requests:1:zh", "safety:1:en", "safety:1:zh"), format="chat", strict=False
+        )
+    )
+    """Answers of Dev3 that reward models learn from: to `requests` in pairs, to `safety` one by one."""
+    helpfulness: RewardModelConfig = field(default_factory=RewardModelConfig)
+    """The reward model of helpfulness."""
+    safety: RewardModelConfig = field(default_factory=lambda: RewardModelConfig(kind="safety"))
+    """The reward model of safety."""
+    final: RLConfig = field(default_factory=RLConfig)
+    """R1: rules, and preferences at the end."""
+    student: ModelConfig = field(default_factory=nano)
+    """A smaller model, dense or of experts; its vocabulary is the run's."""
+    student_pretrain: PretrainConfig = field(default_factory=PretrainConfig)
+    """Its pre-training, on the same tokens."""
+    distill: SftConfig = field(default_factory=SftConfig)
+    """What it learns from the dialogues of Dev3: SFT alone, as the paper's distilled models do."""
+    student_rl: RLConfig = field(default_factory=RLConfig)
+    """What it learns on its own, to compare."""
+
+    def __post_init__(self) -> None:
+        if self.general_each < 1:
+            raise ConfigError(f"r1.general_each={self.general_each} must be at least 1")
+        if self.helpfulness.kind != "helpfulness" or self.safety.kind != "safety":
+            raise ConfigError("r1.helpfulness.kind and r1.safety.kind are what their names say; leave them")
+        for name in ("samples", "preferences"):
+            if (form := getattr(self, name).format) != "chat":
+                raise ConfigError(f"r1.{name}.format={form!r} is asked of a model that learnt to chat; set it to chat")
+        for task in self.general:
+            check_task(task)
+
+
+def r1_stages(chain: Chain, config: R1Config, until: Until) -> None:
+    """Add the stages that follow the stage `base/model` to a chain, as far as `until`."""
+    _Stages(chain, config).add(until)
+
+
+def plan_of(config: R1Config, until: Until) -> list[tuple[str, str]]:
+    """What each stage after the base model comes to, in words, for a dry run."""
+    c = config
+    zero = [("r1_zero", _rl_plan(c.zero))]
+    rest = [
+        ("drafts", f"{_collect_plan(c.prompted)} of the base model; {_collect_plan(c.collected)} of R1-Zero"),
+        ("dev1", _sft_plan(c.cold_start)),
+        ("dev2", _rl_plan(c.rl)),
+        (
+            "samples",
+            f"{_collect_plan(c.samples)}; {len(c.general) * c.general_each:,} general, safety and no-answer ones",
+        ),
+        ("dev3", _sft_plan(c.sft)),
+        ("preferences", _collect_plan(c.preferences)),
+        *((one.kind, f"epochs: {one.epochs}, batches of {one.batch}") for one in (c.helpfulness, c.safety)),
+        ("r1", f"{_rl_plan(c.final)}; rewards of models in the last {c.final.preference_steps:,} steps"),
+    ]
+    small = [
+        ("student", f"{count_parameters(c.student).main:,} parameters, {c.student_pretrain.total_tokens:,} tokens"),
+        ("distilled", _sft_plan(c.distill)),
+        ("student_rl", _rl_plan(c.student_rl)),
+    ]
+    parts: dict[Until, list[tuple[str, str]]] = {"base": [], "r1_zero": zero, "r1": [*zero, *rest]}
+    return parts.get(until, [*zero, *rest, *small])
+
+
+def _rl_plan(config: RLConfig) -> str:
+    rollout = config.rollout
+    rollouts = -(-config.steps // config.inner_steps)
+    answers = rollouts * rollout.questions * rollout.group
+    return (
+        f"{config.steps:,} steps of {config.loss.kind}, {answers:,} answers of up to {rollout.max_tokens:,} tokens "
+        f"({rollouts:,} rollouts of {rollout.questions} questions x {rollout.group})"
+    )
+
+
+def _sft_plan(config: SftConfig) -> str:
+    return f"epochs: {config.epochs}, batches of {config.batch} windows of {config.sequence_length:,} tokens"
+
+
+def _collect_plan(config: CollectConfig) -> str:
+    return f"{len(config.tasks) * config.questions * config.samples:,} answers"
+
+
+class _Stages:
+    """The stages with what they need of the run."""
+
+    def __init__(self, chain: Chain, config: R1Config):
+        self.chain, self.config, self.out, self.seed = chain, config, chain.out, chain.seed
+
+    def add(self, until: Until) -> None:
+        c = self.config
+        if until == "base":
+            return
+        self.scored("base", c.base_format)
+        self.reinforced("r1_zero", "base", c.zero, c.base_format)
+        if until == "r1_zero":
+            return
+        drafts: dict[str, Any] = {"prompted": to_dict(c.prompted), "collected": to_dict(c.collected)}
+        drafts |= {"annotators": c.annotators, "worked": c.worked}
+        models = ("base/model", "r1_zero/model")
+        self.chain.add("drafts", self.drafts, drafts, models, draws=True, in_place=True, by_hand=c.annotators)
+        self.taught("dev1", "base", c.cold_start, "drafts")
+        self.reinforced("dev2", "dev1", c.rl, "chat")
+        samples = {"samples": to_dict(c.samples), "general": list(c.general), "general_each": c.general_each}
+        self.chain.add("samples", self.samples, samples, ("dev2/model",), draws=True, in_place=True)
+        self.taught("dev3", "base", c.sft, "samples")
+        self.chain.add(
+            "preferences", self.preferences, to_dict(c.preferences), ("dev3/model",), draws=True, in_place=True
+        )
+        self.judge("helpfulness", c.helpfulness)
+        self.judge("safety", c.safety)
+        self.reinforced("r1", "dev3", c.final, "chat", [one for one in LEARNT if getattr(c.final.rewards, one)])
+        if until == "r1":
+            return
+        pretraining = {"model": to_dict(c.student), "pretrain": c.student_pretrain.deciding()}
+        self.chain.train("student/checkpoints", self.pretrain_student, pretraining, ("tokens",))
+        self.chain.add("student/model", self.export_student, {}, ("student/checkpoints", "tokenizer"))
+        self.scored("student", c.base_format)
+        self.taught("distilled", "student", c.distill, "samples")
+        self.reinforced("student_rl", "student", c.student_rl, c.base_format)
+
+    # What stages have in common
+
+    def scored(self, name: str, form: str) -> None:
+        self.chain.scored(name, self.config.scores, form, to_dict(self.config.scores))
+
+    def reinforced(self, name: str, source: str, config: RLConfig, form: str, judges: Sequence[str] = ()) -> None:
+        if config.rollout.format != form:
+            raise ConfigError(f"the model {name} is asked in the format {form!r}, not {config.rollout.format!r}")
+        if unknown := [one for one in LEARNT if getattr(config.rewards, one) and one not in judges]:
+            raise ConfigError(f"the model {name} has no reward model of {unknown[0]}; set that weight to 0")
+        model, folders = self.out / source / "model", [self.out / judge / "model" for judge in judges]
+
+        def train(loop: LoopConfig, folder: Path, ui: Ui) -> None:
+            with ui.progress(name) as progress:
+                rl(
+                    config,
+                    loop,
+                    model,
+                    folder,
+                    self.seed,
+                    reward_models=folders,
+                    say=_indented(ui),
+                    progress=progress,
+                    device=best_device(),
+                )
+
+        inputs = [f"{judge}/model" for judge in judges]
+        self.chain.tuned(name, source, train, {"rl": config.deciding()}, inputs)
+        self.scored(name, form)
+
+    def taught(self, name: str, source: str, config: SftConfig, data: str) -> None:
+        model, path = self.out / source / "model", self.out / data / DIALOGUES
+
+        def train(loop: LoopConfig, folder: Path, ui: Ui) -> None:
+            with ui.progress(name) as progress:
+                sft(
+                    config,
+                    loop,
+                    model,
+                    read_dialogues(path),
+                    folder,
+                    self.seed,
+                    say=_indented(ui),
+                    progress=progress,
+                    device=best_device(),
+                )
+
+        self.chain.tuned(name, source, train, {"sft": config.deciding()}, (data,), template=config.template)
+        self.scored(name, "chat")
+
+    def judge(self, name: str, config: RewardModelConfig) -> None:
+        source, folder = self.out / "dev3" / "model", self.out / "preferences"
+
+        def train(loop: LoopConfig, target: Path, ui: Ui) -> None:
+            data = read_preferences(folder / PAIRS) if name == "helpfulness" else read_verdicts(folder / VERDICTS)
+            with ui.progress(name) as progress:
+                train_reward_model(
+                    config,
+                    loop,
+                    source,
+                    data,
+                    target,
+                    self.seed,
+                    say=_indented(ui),
+                    progress=progress,
+                    device=best_device(),
+                )
+
+        def make(target: Path, ui: Ui) -> None:
+            export_reward_model(config, source, self.out / name / "checkpoints", target)
+
+        self.chain.train(f"{name}/checkpoints", train, {"rm": config.deciding()}, ("dev3/model", "preferences"))
+        self.chain.add(f"{name}/model", make, {}, (f"{name}/checkpoints", "dev3/model"))
+
+    # Data
+
+    def drafts(self, folder: Path, ui: Ui) -> None:
+        """Answers of the base model and of R1-Zero through the review records to dialogues."""
+        every = {"base": self.config.prompted, "r1_zero": self.config.collected}
+        with open_store(f"sqlite:///{folder / REVIEWS}") as store, ui.progress("drafts") as progress:
+            reviews = Reviews(store)
+            for source, config in every.items():
+                with open_subject(str(self.out / source / "model")) as subject:
+                    place = folder / source
+                    place.mkdir(exist_ok=True)
+                    found = collect(
+                        config,
+                        subject,
+                        reviews,
+                        place,
+                        self.seed,
+                        by_rule=not self.config.annotators,
+                        progress=progress,
+                    )
+                reasons = ", ".join(f"{number:,} {reason}" for reason, number in list(found.reasons.items())[:5])
+                ui.say(f"  {source}: {found.samples:,} answers, {found.good:,} right and readable; left out: {reasons}")
+            counts = reviews.counts("state")
+            if waiting := counts["waiting"] + counts["leased"]:
+                raise Interrupted(
+                    f"{waiting:,} drafts wait for annotators; run "
+                    f"candor review export {folder / REVIEWS} --state waiting --out FILE, "
+                    "decide, import the file, and run the same command again"
+                )
+            kept = dialogues_of(reviews.query())
+        if self.config.worked:
+            kept += reference_dialogues(self.config.collected.tasks, self.config.worked, self.seed)
+        if not kept:
+            raise DataError(
+                f"{folder}: no draft is right and readable, so there is nothing to start from; train r1.zero longer, "
+                "ask more (r1.collected.questions), or add worked solutions (r1.worked)"
+            )
+        _write_rows(folder / DIALOGUES, [_dialogue_row(one) for one in kept])
+        ui.say(f"  {len(kept):,} drafts to learn from")
+
+    def samples(self, folder: Path, ui: Ui) -> None:
+        """Dev2's right and readable answers, and answers to what has none to check."""
+        c = self.config
+        with open_subject(str(self.out / "dev2" / "model")) as subject, ui.progress("samples") as progress:
+            kept = rejection_sample(c.samples, subject, folder, self.seed + _SAMPLES, progress)
+        general = reference_dialogues(c.general, c.general_each, self.seed + _SAMPLES)
+        _write_rows(folder / DIALOGUES, [_dialogue_row(one) for one in (*kept, *general)])
+        ui.say(f"  {len(kept):,} reasoning answers kept, {len(general):,} general ones added")
+
+    def preferences(self, folder: Path, ui: Ui) -> None:
+        """Dev3's answers, judged: pairs by a rule, verdicts by the checker. Answers to other questions are among them.
+
+        A refusal of a harmless request counts as wrong: a model that learnt otherwise would reward refusing everything.
+        """
+        c = self.config
+        with open_subject(str(self.out / "dev3" / "model")) as subject, ui.progress("preferences") as progress:
+            found = sample(c.preferences, subject, folder, self.seed + _PREFERENCES, progress)
+        answered: dict[str, tuple[Problem, list[str]]] = {}
+        for one in found:
+            if one.response:
+                answered.setdefault(one.problem.id, (one.problem, []))[1].append(one.response)
+        groups = list(answered.values())
+        for number, (problem, responses) in enumerate(groups):  # its own solution, and one to another question
+            others = (groups[(number + step) % len(groups)][0] for step in range(1, len(groups)))
+            other = next((one for one in others if one.family == problem.family and one.gold != problem.gold), problem)
+            responses += [problem.solution, other.solution]
+        pairs = prefer(RuleJudge(), [one for one in groups if one[0].family == "requests"], calls=1, seed=self.seed)
+        verdicts = [
+            {"prompt": problem.prompt, "response": response, "safe": safe, "origin": "team-automatic"}
+            for problem, responses in groups
+            if problem.family == "safety"
+            for response in dict.fromkeys(responses)
+            for safe in [problem.gold.grade(response) is Grade.RIGHT]
+        ]
+        _write_rows(folder / PAIRS, [_pair_row(one) for one in pairs])
+        _write_rows(folder / VERDICTS, verdicts)
+        ui.say(f"  {len(pairs):,} pairs by {RuleJudge.name}, {len(verdicts):,} verdicts by the checker")
+
+    # The smaller model
+
+    def pretrain_student(self, loop: LoopConfig, folder: Path, ui: Ui) -> None:
+        with ui.progress("student") as progress:
+            pretrain(
+                self.config.student_pretrain,
+                loop,
+                self.config.student,
+                self.out / "tokens",
+                folder,
+                self.seed,
+                say=_indented(ui),
+                progress=progress,
+                device=best_device(),
+            )
+
+    def export_student(self, folder: Path, ui: Ui) -> None:
+        export(
+            ExportConfig("float32"),
+            self.config.student,
+            self.out / "student" / "checkpoints",
+            self.out / "tokenizer",
+            folder,
+        )
+
+
+def _indented(ui: Ui) -> Callable[[str], None]:
+    return lambda text: ui.say(f"  {text}")
+
+
+def _write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    files.atomic_write(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+
+
+def _dialogue_row(one: Dialogue) -> dict[str, Any]:
+    return {"messages": one.messages, "origin": one.origin, "lang": one.lang}
+
+
+def _pair_row(one: Preference) -> dict[str, Any]:
+    return {"messages": one.messages, "chosen": one.chosen, "rejected": one.rejected, "origin": one.origin}
