@@ -23,6 +23,7 @@ from candor.problems import Problem
 from candor.problems.families import FAMILIES
 from candor.problems.prompts import asked
 from candor.records import Provenance
+from candor.stages.r1 import _SAMPLES
 from candor.text import Tokenizer
 from tests.cli.conftest import Result
 from tests.cli.test_run import assert_one_line, times
@@ -174,7 +175,7 @@ def test_what_is_learnt_says_who_made_it(whole: tuple[Path, str]) -> None:
     assert len(samples) >= 16 and {one.origin for one in samples} == {"team-automatic"}
     asked_of = {one.messages[0]["content"] for one in samples}
     for name, lang in (("requests", "en"), ("safety", "zh")):
-        for problem in FAMILIES[name].generate(0, 4, 1, lang):  # type: ignore[arg-type]
+        for problem in FAMILIES[name].generate(_SAMPLES, 4, 1, lang):  # type: ignore[arg-type]
             assert asked(problem, "chat") in asked_of
     held = {problem.prompt for one in ("requests", "safety") for problem in FAMILIES[one].generate(0, 40, split="test")}
     assert not any(text.split("\n")[0] in held for text in asked_of)

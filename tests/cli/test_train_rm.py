@@ -74,7 +74,6 @@ def test_safety_learns_from_verdicts(base: Path, said: Callable[..., str], tmp_p
         ({"kind": "charm"}, ConfigError, "--kind 'charm' must be one of helpfulness, safety"),
         ({"origin": "me"}, ConfigError, "--origin 'me' must be one of team-hand"),
         ({"sets": ["rm.epoch=3"]}, ConfigError, "there is no field 'epoch' in RewardModelConfig; did you mean"),
-        ({"sets": ["train.compile=true"]}, ConfigError, "train.compile=true is of no use here"),
         ({"origin": None}, DataError, r"pairs\.jsonl:1 does not say who made it"),
         ({"kind": "safety"}, DataError, r"pairs\.jsonl:1: response is missing"),
     ],

@@ -64,7 +64,8 @@ def roll_out(
     Seeds are those of the problem and the answer's number, so the same weights give the same answers.
     """
     episodes = _kept(path) if path.exists() else []
-    if len(episodes) != len(problems) * group:
+    asked_before = [episode.problem for episode in episodes]
+    if asked_before != [problem.id for problem in problems for _ in range(group)]:
         episodes = _sample(engine, problems, group, form, max_tokens, temperature, seed)
         files.Lines(path, map(vars, episodes)).close()
     groups = [episodes[start : start + group] for start in range(0, len(episodes), group)]

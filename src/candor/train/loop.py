@@ -132,7 +132,7 @@ def fit(
             speed = plan.tokens / (time.perf_counter() - start)
             figures |= plan.figures
             metrics.write(step, {"tokens": tokens, **figures, "lr_factor": plan.lr_factor, "tokens_per_second": speed})
-            note = plan.note or f"loss {figures['loss']:.3f}"
+            note = plan.note or (f"loss {figures['loss']:.3f}" if "loss" in figures else "nothing to learn from")
             progress(tokens, task.total_tokens, f"{note}, {speed:,.0f} tokens/s")
             if step % config.checkpoint_every == 0:
                 save()
