@@ -2,12 +2,16 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn
 from rich.text import Text
+
+if TYPE_CHECKING:  # console is imported before torch's settings are made, and --help answers at once
+    from candor.evaluate.statistics import Figure
 
 AI_NOTICE = "AI-generated, may be wrong · 内容由 AI 生成，可能有误"
 """Stands with everything that a model wrote."""
@@ -49,6 +53,14 @@ class Terminal:
         for row in rows:
             cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
             self.say("  ".join([*cells, row[-1]]).rstrip())
+
+    def change(self, figures: "Mapping[str, Figure]") -> None:
+        """`before`, `after` and `change` of what training was measured on."""
+        rows = []
+        for name, figure in figures.items():
+            error = "" if figure.stderr is None else f"± {figure.stderr:.3f}"
+            rows.append([f"  {name}", f"{figure.value:{'+' if name == 'change' else ''}.3f}", error])
+        self.table(rows)
 
     @contextmanager
     def progress(self, label: str) -> Iterator[Callable[[int, int, str], None]]:

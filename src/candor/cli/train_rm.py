@@ -52,11 +52,7 @@ def _show_figures(terminal: console.Terminal, folder: Path) -> None:
     terminal.say("")
     if figures:
         terminal.say(f"Right on {figures['after'].n:,} held-out questions (more is better)", "bold")
-        rows = []
-        for name, figure in figures.items():
-            error = "" if figure.stderr is None else f"± {figure.stderr:.3f}"
-            rows.append([f"  {name}", f"{figure.value:{'+' if name == 'change' else ''}.3f}", error])
-        terminal.table(rows)
+        terminal.change(figures)
     else:
         terminal.say("no question was held out, so what was learnt is not measured; see rm.heldout_share")
     terminal.say("")

@@ -57,11 +57,7 @@ def _show_figures(terminal: console.Terminal, folder: Path) -> None:
     if figures:
         number = figures["before"].n
         terminal.say(f"Loss per token of answers in {number:,} held-out dialogues, nats (less is better)", "bold")
-        rows = []
-        for name, figure in figures.items():
-            error = "" if figure.stderr is None else f"± {figure.stderr:.3f}"
-            rows.append([f"  {name}", f"{figure.value:{'+' if name == 'change' else ''}.3f}", error])
-        terminal.table(rows)
+        terminal.change(figures)
     else:
         terminal.say("no dialogue was held out, so what was learnt is not measured; see sft.heldout_share")
     model = folder / "model"

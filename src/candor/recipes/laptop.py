@@ -32,7 +32,7 @@ UNKNOWN, WORDS, SAFETY, REQUESTS = (both(f"{name}:1") for name in ("unanswerable
 
 
 def laptop() -> RunConfig:
-    """From text to R1 on two CPU cores in 20 minutes: a demonstration of the pipeline, not of ability."""
+    """From text to R1 on two CPU cores in about half an hour: a demonstration of the pipeline, not of ability."""
     return RunConfig(
         name="laptop",
         corpus=CorpusConfig(

@@ -37,7 +37,7 @@ def r1_zero_gsm8k() -> RunConfig:
 
 
 def r1_one_gpu() -> RunConfig:
-    """The whole chain with `small` (250M parameters) in half an hour on one GPU with 80 GB."""
+    """The whole chain with `small` (250M parameters) on one GPU with 80 GB; sized for half an hour, not run yet."""
     base = one_gpu()
     tasks = both("arithmetic:2", "arithmetic:3", "words:2", "countdown:1")
     unknown, safety, requests = both("unanswerable:2"), both("safety:2"), both("requests:2")
