@@ -79,6 +79,17 @@ def test_states_are_the_models(shape: str, threads: int) -> None:
             assert torch.equal(states(step, ids, cuts, row)[0], got[row])
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+def test_threads_change_nothing(shape: str) -> None:
+    """To the last bit, for any number of rows: the team halves itself where another process takes a core away."""
+    model = make(SHAPES[shape])
+    for rows in range(1, 6):
+        ids = torch.randint(0, 500, (rows, 7))
+        with torch.inference_mode():
+            alone, *others = (states(NativeStep(model, threads), ids, [4]) for threads in (1, 2, 3))
+        assert all(torch.equal(alone, other) for other in others), rows
+
+
 def test_bfloat16_weights_are_read_as_they_are() -> None:
     """The same numbers as float32 weights of the same values: only reading differs."""
     model = make(nano(512), torch.bfloat16)

@@ -176,9 +176,10 @@ class Engine:
                         if done:
                             done(first + index, failed)
                     continue
-                for request in new:
-                    requests.append(request)
-                    self._submit([request], wait=True)
+                requests += new
+            # All at once: which of them share a batch must not depend on how fast this thread is, since the last bits
+            # of their log-probabilities do.
+            self._submit(requests, wait=True)
             for _ in requests:
                 left.acquire()
                 if troubles:
@@ -255,15 +256,19 @@ class Engine:
         self._not_from_within()
         if self._pid != os.getpid():
             raise EngineClosed  # a forked process has the object but not the thread
+        left = list(requests)
         with self._wake:
-            while wait and len(self._waiting) >= self.max_waiting and not self._closed:
-                self._wake.wait()
-            if self._closed:
-                raise EngineClosed
-            if len(self._waiting) + len(requests) > self.max_waiting:
+            if not wait and not self._closed and len(self._waiting) + len(left) > self.max_waiting:
                 raise Overloaded(f"{len(self._waiting)} requests are waiting already; try again later")
-            self._waiting += requests
-            self._wake.notify_all()
+            while left or self._closed:
+                if self._closed:
+                    raise EngineClosed
+                if room := self.max_waiting - len(self._waiting):
+                    self._waiting += left[:room]
+                    del left[:room]
+                    self._wake.notify_all()
+                else:
+                    self._wake.wait()
 
     def _cancel(self, requests: Sequence[Request]) -> None:
         with self._wake:

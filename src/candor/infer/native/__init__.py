@@ -23,7 +23,7 @@ from candor.model.moe import MoE
 from candor.model.rope import rotations, softmax_scale
 from candor.model.transformer import DecoderLayer, NextTokenModule
 
-_FLAGS = ("-O3", "-std=c++17", "-shared", "-fPIC", "-pthread")
+_FLAGS = ("-O3", "-std=c++17", "-ffp-contract=off", "-shared", "-fPIC", "-pthread")
 
 
 class _Shape(ctypes.Structure):

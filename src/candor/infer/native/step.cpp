@@ -17,8 +17,12 @@
 #include <time.h>
 #include <vector>
 
-#if defined(__AVX512F__)
+#if defined(__AVX__)
 #include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+#if defined(__AVX512F__)
 constexpr int VL = 16, MR = 4, NR = 4;  // floats in a register; rows and columns of a tile
 #elif defined(__AVX__)
 constexpr int VL = 8, MR = 2, NR = 4;
@@ -52,6 +56,19 @@ static inline void hold(Vec& v) {
 #endif
 }
 static inline void store(float* p, Vec v) { std::memcpy(p, &v, sizeof v); }
+// sum + a * b, rounded once where the processor can. Left to itself, a compiler fuses them in one loop and not in the
+// next, and the last bit of a token's result would depend on which loop it went through.
+static inline Vec fused(Vec sum, Vec a, Vec b) {
+#if defined(__AVX512F__)
+    return (Vec)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)sum);
+#elif defined(__AVX__) && defined(__FMA__)
+    return (Vec)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)sum);
+#elif defined(__aarch64__)
+    return (Vec)vfmaq_f32((float32x4_t)sum, (float32x4_t)a, (float32x4_t)b);
+#else
+    return sum + a * b;
+#endif
+}
 static inline float one(const float* p) { return *p; }
 static inline float one(const Bf16* p) {
     uint32_t u = uint32_t(*p) << 16;
@@ -91,15 +108,15 @@ static inline Vec exponential(Vec x) {
     x = x < -87.0f ? Vec{} - 87.0f : x;
     x = x > 88.0f ? Vec{} + 88.0f : x;
     const float magic = 12582912.0f;  // adding it rounds to a whole number
-    Vec k = (x * 1.44269504f + magic) - magic;
-    Vec r = x - k * 0.693359375f + k * 2.12194440e-4f;
+    Vec k = fused(Vec{} + magic, x, Vec{} + 1.44269504f) - magic;
+    Vec r = fused(fused(x, k, Vec{} - 0.693359375f), k, Vec{} + 2.12194440e-4f);
     Vec p = Vec{} + 1.9875691500e-4f;
-    p = p * r + 1.3981999507e-3f;
-    p = p * r + 8.3334519073e-3f;
-    p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f;
-    p = p * r + 5.0000001201e-1f;
-    p = p * r * r + r + 1.0f;
+    p = fused(Vec{} + 1.3981999507e-3f, p, r);
+    p = fused(Vec{} + 8.3334519073e-3f, p, r);
+    p = fused(Vec{} + 4.1665795894e-2f, p, r);
+    p = fused(Vec{} + 1.6666665459e-1f, p, r);
+    p = fused(Vec{} + 5.0000001201e-1f, p, r);
+    p = fused(r, p * r, r) + 1.0f;
     IVec power = (__builtin_convertvector(k, IVec) + 127) << 23;
     return p * (Vec)power;
 }
@@ -146,7 +163,7 @@ static inline void tile(const float* const* x, const W* w, long ldw, int K, int 
         for (int i = 0; i < M; i++) {
             Vec a = load(x[i] + k);
             hold(a);
-            for (int j = 0; j < N; j++) acc[i][j] += a * b[j];
+            for (int j = 0; j < N; j++) acc[i][j] = fused(acc[i][j], a, b[j]);
         }
     }
     float out[M][N];
@@ -191,7 +208,7 @@ static inline void blend(const float* const* w, const A* a, long lda, int T, flo
         for (int i = 0; i < M; i++) {
             Vec f = Vec{} + w[i][t];
             hold(f);
-            for (int j = 0; j < N; j++) acc[i][j] += f * b[j];
+            for (int j = 0; j < N; j++) acc[i][j] = fused(acc[i][j], f, b[j]);
         }
     }
     for (int i = 0; i < M; i++)
@@ -222,10 +239,10 @@ static void normalise(const float* x, const W* weight, int D, float eps, float* 
     int d = 0;
     for (; d + VL <= D; d += VL) {
         Vec v = load(x + d);
-        squares += v * v;
+        squares = fused(squares, v, v);
     }
     float total = sum(squares);
-    for (; d < D; d++) total += x[d] * x[d];
+    for (; d < D; d++) total = std::fma(x[d], x[d], total);
     float inverse = 1.0f / std::sqrt(total / D + eps);
     for (d = 0; d + VL <= D; d += VL) store(out + d, load(x + d) * inverse * load(weight + d));
     for (; d < D; d++) out[d] = x[d] * inverse * one(weight + d);
