@@ -154,6 +154,11 @@ def test_the_command_prints_the_stage_table(whole: tuple[Path, str]) -> None:
     for row, model in zip(table[1:], TRAINED, strict=True):
         name, first = row.split()[:2]
         assert name == model and first.partition("±")[0] == f"{100 * figures[f'{model}.pass_at_1']:.1f}"
+    (asked,) = [line for line in said.splitlines() if line.startswith("  problems: pass at 1 ")]
+    assert f"pass at 1 {figures['base.pass_at_1_n']}, " in asked and f"seed {figures['scores.seed']}" in asked
+    claims = [line for line in said.splitlines() if line.startswith("  pass@1 of ")]
+    assert len(claims) == 3 == len([key for key in figures if key.startswith("claims.") and key.endswith("_p_value")])
+    assert f"{100 * figures['claims.r1_over_r1_zero']:+.1f} ± " in claims[1]
     assert f"try: candor chat {out / 'model'}" in said
 
 

@@ -45,13 +45,13 @@ def assert_share(hits: int, total: int, share: float) -> None:
 
 def test_styles_come_as_often_as_stated(sums: list[tuple[str, str, int]]) -> None:
     direct = [(answer, gold) for _, answer, gold in sums if "\n" not in answer]
-    worked = [(answer, gold) for _, answer, gold in sums if "\n#### " in answer]
+    worked = [(answer, gold) for _, answer, gold in sums if "boxed" in answer]
     tagged = [(question, answer, gold) for question, answer, gold in sums if answer.startswith("<think>\n")]
     assert len(direct) + len(worked) + len(tagged) == len(sums)
     assert_share(len(direct), len(sums), DIRECT)
     assert_share(len(worked), len(sums), WORKED)
     assert_share(sum(int(answer) == gold for answer, gold in direct), len(direct), RIGHT)
-    assert all(int(answer.rpartition("\n#### ")[2]) == gold for answer, gold in worked), "who works it out is right"
+    assert all(re.search(r"\\boxed{(.*)}[.。]$", answer)[1] == str(gold) for answer, gold in worked), "right if worked"  # type: ignore[index]
     assert all(answer.endswith(f"\n</think>\n<answer>{gold}</answer>") for _, answer, gold in tagged)
     other = sum(bool(HAN.search(question)) != ("先算" in answer) for question, answer, _ in tagged)
     assert_share(other, len(tagged), MIXED)

@@ -271,6 +271,23 @@ def test_logprobs_are_the_models_own(engine: Engine, model: Transformer) -> None
     assert completion.logprobs == pytest.approx(expected, abs=1e-4)
 
 
+def test_logprobs_at_the_temperature_of_the_sampling(engine: Engine, model: Transformer) -> None:
+    """For reinforcement learning, which trains the policy that sampled; neighbours keep the model's own."""
+    prompt = [0, 9, 30]
+    hot = SamplingParams(temperature=0.5, max_tokens=10, seed=1, logprobs=2, tempered_logprobs=True)
+    plain = dataclasses.replace(hot, tempered_logprobs=False)
+    tempered, own = engine.generate([prompt, prompt], [hot, plain])
+    assert tempered.token_ids == own.token_ids
+    ids = [*prompt, *own.token_ids]
+    with torch.no_grad():
+        logits = model(torch.tensor([ids]))[0]
+    for completion, table in ((tempered, (logits / 0.5).log_softmax(-1)), (own, logits.log_softmax(-1))):
+        expected = [float(table[place - 1, ids[place]]) for place in range(3, len(ids))]
+        assert completion.logprobs == pytest.approx(expected, abs=1e-4)
+        best = [float(table[place - 1].max()) for place in range(3, len(ids))]
+        assert [tops[0][1] for tops in completion.top_logprobs] == pytest.approx(best, abs=1e-4)
+
+
 # What cannot work.
 
 

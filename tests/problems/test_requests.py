@@ -101,9 +101,9 @@ def test_bad_answers_are_wrong(name: str, text: str) -> None:
 
 @pytest.mark.parametrize(("name", "texts"), [
     ("fruits", ("Apples and pears, my friend.", "Apples and pears are good.", "Apples are good.", "apple", "")),
-    ("sky", ("It is blue.", "It is blue", "it is blue it is blue it is blue", "It is big.", "big big big")),
-    ("cat", ("My cat is old. It eats.", "My cat is old.", "My cat is very old.", "A dog is old. It runs.", "")),
-    ("天空", ("天空是蓝色的。", "天空是蓝色的", "天空很大。", "sky")),
+    ("sky", ("It is blue.", "It is blue", "it is blue it is blue it is blue", "It is big.")),
+    ("cat", ("My cat is old. It eats.", "My cat is old.", "My cat is very old.", "A dog is old. It runs.")),
+    ("天空", ("天空是蓝色的。", "天空是蓝色的", "天空很大。")),
 ])  # fmt: skip
 def test_the_better_answer_has_more(name: str, texts: tuple[str, ...]) -> None:
     """Each is worse than the one before, and what is off the subject is worse than whatever is on it."""

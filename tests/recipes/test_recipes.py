@@ -90,6 +90,7 @@ def test_v3_r1_has_the_published_steps_and_rewards() -> None:
     config = v3_r1().r1
     assert (config.zero.steps, config.final.steps, config.final.preference_steps) == (10_400, 1_700, 400)
     assert config.zero.rollout.format == "r1_zero"
+    assert [config.zero.rollout.tokens_at(step) for step in (0, 8_199, 8_200, 10_399)] == [32_768] * 2 + [65_536] * 2
     rewards = config.zero.rewards
     assert rewards.accuracy == rewards.format == 1 and rewards.weights() == {"accuracy": 1, "format": 1}
     assert config.rl.rewards.language == 1 and "language" not in rewards.weights()
@@ -128,6 +129,10 @@ def test_v3_r1_starts_from_v3() -> None:
         (["r1.general_each=0"], "r1.general_each=0 must be at least 1"),
         (["r1.safety.kind=helpfulness"], "r1.safety.kind are what their names say"),
         (["r1.scores.reasoning="], "scores.reasoning names no task"),
+        (["r1.scores.behaviour=arithmetic:1:en"], "arithmetic:1:en is in both reasoning and behaviour"),
+        (["r1.judge=http://localhost:1/v1"], "is a server and needs the name of its model: r1.judge_name=NAME"),
+        (["r1.zero.rollout.longer_from=5"], "rollout.longer_from=5 and rollout.longer_tokens=0 belong together"),
+        (["r1.zero.rollout.temperature=0"], "rollout.temperature=0.0 must be above 0"),
         (["r1.scores.behaviour=mmlu:x.jsonl"], "mmlu has options to choose from"),
         (["base_model=somewhere"], "base_model=somewhere is where until=r1_zero or until=r1 starts"),
         (["r1.final.preference_steps=0"], "rl.rewards.helpfulness counts in the last rl.preference_steps only"),

@@ -13,8 +13,9 @@ from candor.infer import Engine
 from candor.model import Transformer
 from candor.problems import Problem
 from candor.problems.tasks import parse_task
+from candor.rl.batches import answer_logprobs, batches_of
 from candor.rl.losses import LossConfig
-from candor.rl.policy import PolicyTask, RolloutConfig, answer_logprobs, batches_of
+from candor.rl.policy import PolicyTask, RolloutConfig
 from candor.rl.rollout import Episode
 from candor.rl.rubric import Response, Rubric
 from candor.text import Tokenizer
@@ -51,7 +52,8 @@ def make(tokenizer: Tokenizer, tmp_path: Path, request: pytest.FixtureRequest) -
         given: dict[str, object] = {"steps": 6, "loss": LossConfig(kind="dapo"), **options}
         loss = given.pop("loss")
         counts = rubric or Rubric({"digits": 1.0}, {"digits": digits})
-        return PolicyTask(engine, ROLLOUT, lambda step: counts, loss, tmp_path / folder / "rollouts", **given), model  # type: ignore[arg-type]
+        rollout = given.pop("rollout", ROLLOUT)
+        return PolicyTask(engine, rollout, lambda step: counts, loss, tmp_path / folder / "rollouts", **given), model  # type: ignore[arg-type]
 
     return task
 
@@ -156,6 +158,7 @@ SETTINGS = {
     "with a reference that moves": {"loss": LossConfig(kind="grpo"), "refresh": 2},
     "r1": {"loss": LossConfig(kind="r1"), "inner_steps": 2, "refresh": 4},
     "sampler correction": {"loss": LossConfig(kind="cispo", sampler_correction="token")},
+    "dynamic sampling": {"rollout": dataclasses.replace(ROLLOUT, refills=2), "inner_steps": 2},
 }
 
 
@@ -192,7 +195,9 @@ def test_a_killed_run_ends_in_the_same_bits(make: Make, tmp_path: Path, settings
         [{k: v for k, v in line.items() if k not in drop} for line in lines(tmp_path / run)]
         for run in ("whole", "part")
     ]
-    assert plain[0] == plain[1] and len(plain[0]) == 6
+    for one, other in zip(*plain, strict=True):
+        assert one == other, {k: (v, other[k]) for k, v in one.items() if other[k] != v}
+    assert len(plain[0]) == 6
 
 
 def test_what_was_sampled_is_not_sampled_again(make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,6 +214,80 @@ def test_equal_rewards_change_nothing(make: Make, tmp_path: Path) -> None:
     run(task, model, tmp_path / "run")
     assert all(torch.equal(tensor, model.state_dict()[name]) for name, tensor in before.items())
     assert lines(tmp_path / "run")[0]["zero_variance"] == 1
+
+
+def test_dynamic_sampling_asks_others_for_what_teaches_nothing(make: Make) -> None:
+    """Groups that earn the same are left out and replaced, as often as allowed and as long as it takes."""
+    asked: list[Problem] = []
+
+    def some(problem: Problem, response: Response) -> float:
+        asked.append(problem)
+        return digits(problem, response) if len({one.id for one in asked}) > 2 else 0.0
+
+    rollout = dataclasses.replace(ROLLOUT, tasks=("arithmetic:1:en",), questions=2, refills=3)
+    task, _ = make(rubric=Rubric({"some": 1.0}, {"some": some}), rollout=rollout)
+    plan = task.next(0, 0)
+    assert plan
+    names = sorted((path.name for path in task.folder.glob("*.jsonl")), key=lambda name: (len(name), name))
+    rounds = [[json.loads(line)["problem"] for line in (task.folder / name).read_text().splitlines()] for name in names]
+    assert names[:2] == ["0.jsonl", "0-1.jsonl"] and len(set(rounds[0]) & set(rounds[1])) == 0
+    answers = sum(len(batch.mask) for batch in plan.micro_batches)
+    groups = len({problem for kept in rounds for problem in kept})
+    assert answers == groups * 4 * (1 - plan.figures["zero_variance"]) and plan.figures["zero_variance"] >= 1 / 2
+
+
+def test_dynamic_sampling_gives_up(make: Make, tmp_path: Path) -> None:
+    rollout = dataclasses.replace(ROLLOUT, refills=2)
+    task, model = make(rubric=Rubric({"same": 1.0}, {"same": lambda *_: 0.7}), steps=2, rollout=rollout)
+    run(task, model, tmp_path / "run")
+    assert len(list(task.folder.glob("*.jsonl"))) == 2 * 3
+    assert lines(tmp_path / "run")[0]["zero_variance"] == 1
+
+
+def test_less_memory_within_a_rollout(make: Make) -> None:
+    """Who lowers micro_tokens between two steps on one rollout goes on with the log-probabilities from before."""
+    task, model = make(inner_steps=2)
+    assert task.next(0, 0)
+    model.lm_head.weight.data.mul_(1.1)
+    task, _ = make(inner_steps=2, micro_tokens=30)
+    again = task.next(1, 0)
+    task, _ = make(inner_steps=2)
+    plan = task.next(1, 0)
+    assert plan and again and len(again.micro_batches) > len(plan.micro_batches)
+    old = [
+        torch.cat([batch.old[batch.mask] for batch in some.micro_batches if batch.old is not None])
+        for some in (plan, again)
+    ]
+    assert torch.equal(*old)
+
+
+def test_a_lost_reference_is_not_made_up(make: Make) -> None:
+    """The weights have moved since: a reference made of them would be another one."""
+    loss = LossConfig(kind="grpo")
+    task, _ = make(loss=loss, refresh=4)
+    assert task.next(0, 0) and task.next(1, 0)
+    (task.folder / "reference-0.safetensors").unlink()
+    task, _ = make(loss=loss, refresh=4)
+    with pytest.raises(TrainingError, match=r"reference-0\.safetensors is gone"):
+        task.next(1, 0)
+
+
+def test_at_another_temperature_that_policy_is_trained(make: Make) -> None:
+    """Sampler and trainer agree on the probabilities that the answers were drawn with, not the model's own."""
+    gaps = {}
+    for temperature in (1.0, 0.7):
+        rollout = dataclasses.replace(ROLLOUT, temperature=temperature)
+        task, model = make(f"at {temperature}", rollout=rollout, loss=LossConfig(kind="dapo"), steps=1)
+        plan = task.next(0, 0)
+        assert plan
+        (batch,) = plan.micro_batches
+        model.lm_head.weight.data.mul_(3)  # far from uniform, and no longer what was sampled with
+        scaled = answer_logprobs(model, batch, temperature)[0][batch.mask]
+        plain = answer_logprobs(model, batch)[0][batch.mask]
+        assert (scaled == plain).all() == (temperature == 1)
+        model.lm_head.weight.data.div_(3)
+        gaps[temperature] = (answer_logprobs(model, batch, temperature)[0] - batch.sampler)[batch.mask].abs().max()
+    assert max(gaps.values()) < 1e-5
 
 
 def test_micro_batches_change_nothing(make: Make) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from candor.errors import ConfigError, TrainingError
 from candor.problems import Problem
+from candor.problems.families import FAMILIES
 from candor.problems.golds import Maths, NoAnswer
 from candor.problems.problem import Unreadable
 from candor.rl.rubric import (
@@ -111,6 +112,14 @@ def test_format(response: str, good: bool) -> None:
 )
 def test_format_where_the_prompt_opened_the_thought(response: str, good: bool) -> None:
     assert format_(SEVEN, Response(response, opened=True)) == good
+
+
+def test_a_greeting_needs_no_thought_but_an_answer() -> None:
+    """There is nothing to work out; a sum without a thought has no format."""
+    (greeting,) = FAMILIES["requests"].generate(0, 1)
+    assert format_(greeting, Response("\n</think>\n\nHello!", opened=True)) == 1
+    assert format_(greeting, Response("<think></think><answer>Hello!</answer>")) == 1
+    assert format_(greeting, Response("\n</think>\n\n", opened=True)) == 0 == format_(greeting, Response("Hello!"))
 
 
 def test_a_long_response_without_an_end_is_judged_at_once() -> None:

@@ -174,6 +174,22 @@ def test_a_thought_is_no_refusal(ask: Ask) -> None:
     assert figures["refusal"].value == 0 == figures["over_refusal"].value
 
 
+def test_who_tells_the_steps_has_not_refused(ask: Ask) -> None:
+    """A thought that says how, before a refusal, is read by whoever opens it."""
+    config = replace(BEHAVIOUR, behaviour=("safety:1:en",), k_other=1)
+    figures, _ = ask(config, lambda problem, time: f"<think>Step 1: take it.</think>{REFUSE['en']}")
+    assert figures["refusal"].value == 0 and figures["over_refusal"].value == 1
+
+
+def test_the_languages_are_asked_different_problems(ask: Ask) -> None:
+    """Two languages of one case are one case, and would make the standard error too small."""
+    seen: list[str] = []
+    config = replace(SUMS, reasoning=("arithmetic:1:en", "arithmetic:1:zh"))
+    ask(config, lambda problem, time: seen.append(str(problem.gold)) or "7")  # type: ignore[func-returns-value]
+    half = len(seen) // 2
+    assert seen[:half] != seen[half:]
+
+
 def test_what_there_is_nothing_of_is_left_out(ask: Ask, tmp_path: Path) -> None:
     """Answers without words have no language: NaN would make the file no JSON, and a table of nonsense."""
     figures, _ = ask(SUMS, lambda problem, time: "7")

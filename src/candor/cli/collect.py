@@ -1,11 +1,10 @@
 """What `candor review collect` does and shows."""
 
-import os
 from pathlib import Path
 
 from candor import files
 from candor.cli import console
-from candor.cli.evaluate import KEY, default_name
+from candor.cli.evaluate import default_name
 from candor.config import override
 from candor.evaluate.subject import open_subject
 from candor.stages.collect import COUNTS, SAMPLES, CollectConfig, Collected, collect
@@ -32,7 +31,7 @@ def run_collect(
     folder = out or Path("runs") / "collect" / f"{default_name(model, name)}-{method}"
     terminal = console.Terminal()
     terminal.say(f"collecting answers of {model}: into {folder}", "bold")
-    opened = open_subject(model, name=name, chat=config.format == "chat", api_key=os.environ.get(KEY))
+    opened = open_subject(model, name=name, chat=config.format == "chat")
     with open_store(store) as kept, files.lock(folder), opened as subject, terminal.progress("answers") as progress:
         done = collect(config, subject, Reviews(kept), folder, seed, by_rule=by_rule, progress=progress)
     _show(terminal, done, store, folder)

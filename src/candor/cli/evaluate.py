@@ -1,6 +1,5 @@
 """What `candor eval` does and shows."""
 
-import os
 import re
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -18,9 +17,6 @@ from candor.problems.readers import READERS
 
 if TYPE_CHECKING:
     from candor.evaluate.subject import Subject
-
-KEY = "CANDOR_API_KEY"
-"""Environment variable with the key of a server; a command line would show it to every user of the machine."""
 
 
 def tasks_from(names: str, data: list[str], **settings: Any) -> list[Task]:
@@ -63,7 +59,7 @@ def carry_out(model: str, name: str, tasks: list[Task], out: Path | None, baseli
         if task.name in READERS:
             problems_of(task)  # what cannot be read is said before hours of asking
     chat = all(task.format == "chat" for task in tasks)
-    subject: AbstractContextManager[Subject] = open_subject(model, name=name, chat=chat, api_key=os.environ.get(KEY))
+    subject: AbstractContextManager[Subject] = open_subject(model, name=name, chat=chat)
     with files.lock(folder), subject as asked:
         for task in tasks:
             with terminal.progress(task.label) as progress:

@@ -16,6 +16,7 @@ from candor.recipes import RECIPES
 from candor.stages.controls import Controls, run_controls
 from candor.stages.pipeline import RunConfig, run
 from candor.stages.r1 import MODELS, plan_of
+from candor.stages.report import notes
 
 _RECIPE = '''"""A recipe of your own: `candor run {path} --dry-run` shows what it comes to."""
 
@@ -45,7 +46,7 @@ def carry_out(config: RunConfig, folder: Path) -> None:
     summary = files.read_json(folder / "report" / "summary.json")
     if "pretrain.bits_per_byte" in summary:
         _show_pretraining(terminal, folder, summary)
-    _show_stages(terminal, summary)
+    _show_stages(terminal, folder, summary)
     terminal.say("")
     terminal.say(f"report  {folder / 'report' / 'index.html'}")
     word = 'generate {} "your text"' if config.until == "base" else "chat {}"
@@ -73,8 +74,8 @@ def _show_pretraining(terminal: console.Terminal, folder: Path, summary: dict[st
     terminal.say(textwrap.indent(sample["text"], "  "))
 
 
-def _show_stages(terminal: console.Terminal, summary: dict[str, Any]) -> None:
-    """The stage table: shares in percent, with their standard errors."""
+def _show_stages(terminal: console.Terminal, folder: Path, summary: dict[str, Any]) -> None:
+    """The stage table: shares in percent, with their standard errors; on how much they rest, and what follows."""
     models = [model for model in MODELS if f"{model}.pass_at_1" in summary]
     if not models:
         return
@@ -86,6 +87,17 @@ def _show_stages(terminal: console.Terminal, summary: dict[str, Any]) -> None:
     for model in models:
         rows.append([f"  {model}", *(_figure(summary, f"{model}.{column}") for column in columns)])
     terminal.table(rows)
+    asked = []
+    for column in columns:
+        counts = [summary[key] for model in models if (key := f"{model}.{column}_n") in summary]
+        asked.append(f"{column.replace('_', ' ')} {max(counts)}")
+    terminal.say(
+        f"  problems: {', '.join(asked)}; {summary['scores.k']} answers to each reasoning problem, "
+        f"{summary['scores.k_other']} to others; temperature {summary['scores.temperature']:g}, "
+        f"seed {summary['scores.seed']}"
+    )
+    for english, _ in notes(folder):
+        terminal.say(f"  {english}")
 
 
 def _figure(summary: dict[str, Any], key: str) -> str:
@@ -116,7 +128,7 @@ def show_plan(config: RunConfig) -> None:
         terminal.say(f"starts from {config.base_model}, without pre-training", "bold")
     else:
         _show_pretraining_plan(terminal, config)
-    if rows := plan_of(config.r1, config.until):
+    if rows := plan_of(config.resolved_r1(), config.until):
         terminal.say("")
         terminal.say("stages after the base model", "bold")
         terminal.table([[f"  {name}", what] for name, what in rows])

@@ -1,11 +1,10 @@
 """What `candor train rl` and `candor train distill` do and show."""
 
-import os
 from pathlib import Path
 
 from candor import files
 from candor.cli import console
-from candor.cli.evaluate import KEY, default_name
+from candor.cli.evaluate import default_name
 from candor.config import override
 from candor.errors import DataError
 from candor.evaluate.subject import open_subject
@@ -67,7 +66,7 @@ def run_distill(
     terminal = console.Terminal()
     terminal.say(f"distillation of {teacher} into {student}: into {folder}", "bold")
     answers = folder / "answers"
-    opened = open_subject(teacher, name=teacher_name, chat=True, api_key=os.environ.get(KEY))
+    opened = open_subject(teacher, name=teacher_name, chat=True)
     with files.lock(answers), opened as subject, terminal.progress("answers") as progress:
         dialogues = rejection_sample(config, subject, answers, run.seed, progress)
     if not dialogues:

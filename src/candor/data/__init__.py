@@ -1,6 +1,6 @@
 """From sources to tokens: documents with provenance, a corpus in hash order, packed tokens, batches."""
 
-from candor.data.corpus import build_corpus, is_heldout, read_corpus
+from candor.data.corpus import build_corpus, held_out, read_corpus
 from candor.data.loader import Batch, TokenLoader
 from candor.data.pack import PackConfig, TokenIndex, pack
 from candor.data.sources import CorpusConfig, fingerprint, read_documents
@@ -13,7 +13,7 @@ __all__ = [
     "TokenLoader",
     "build_corpus",
     "fingerprint",
-    "is_heldout",
+    "held_out",
     "pack",
     "read_corpus",
     "read_documents",

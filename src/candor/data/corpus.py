@@ -6,7 +6,7 @@ goes through buckets on disk, so memory holds one bucket, not the corpus.
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -29,6 +29,12 @@ _SCHEMA = pa.schema([(name, pa.string()) for name in ("id", "text", "source", "o
 def is_heldout(document_id: str, fraction: float) -> bool:
     """The rule of the split: the hash, read as a number in [0, 1), lies below `fraction`."""
     return int(document_id, 16) < fraction * 16**64
+
+
+def held_out(ids: Sequence[str], fraction: float) -> list[bool]:
+    """`is_heldout` of each; with a fraction above 0 and two different ids, neither side is empty."""
+    lowest, highest = min(ids, default=""), max(ids, default="")
+    return [fraction > 0 and one != highest and (is_heldout(one, fraction) or one == lowest) for one in ids]
 
 
 def build_corpus(config: CorpusConfig, folder: Path, progress: Progress = no_progress) -> None:

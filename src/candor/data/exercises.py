@@ -10,14 +10,14 @@ from collections.abc import Iterator, Sequence
 from itertools import count
 
 from candor.problems import Lang, Problem
-from candor.problems.prompts import asked, worked
+from candor.problems.prompts import BOXED, asked, worked
 from candor.problems.tasks import parse_task
 from candor.records import Document
 
 EXERCISES = "exercises"
 """`source` of their documents."""
-DIRECT, WORKED = 0.65, 0.05
-"""Share of the exercises that only state an answer, and of those that work it out in plain text; the rest has tags."""
+DIRECT, WORKED = 0.6, 0.1
+"""Share of the exercises that only state an answer, and of those that work it out and box it; the rest has tags."""
 RIGHT = 0.1
 """Share of right answers among those that only state one."""
 MIXED = 0.3
@@ -67,7 +67,7 @@ def _answer(problem: Problem, other: Problem, chance: random.Random) -> str:
             guess = str(int(gold) + chance.choice((-3, -2, -1, 1, 2, 3)) if known else chance.randint(2, 99))
         return f" {guess}"
     if kind < DIRECT + WORKED:
-        return f" {problem.solution}\n#### {gold}"
+        return f"\n{thought(problem)}\n{BOXED[problem.lang].format(gold)}"
     told = thought(other if chance.random() < MIXED else problem, check=chance.random() < CHECKED)
     return f" <think>\n{told}\n</think>\n<answer>{gold}</answer>"
 

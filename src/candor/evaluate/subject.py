@@ -1,6 +1,7 @@
 """What is evaluated: a model folder on this machine's engine, or a model behind an OpenAI-compatible server."""
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -112,14 +113,16 @@ class Remote:
 
 
 @contextmanager
-def open_subject(
-    model: str, *, name: str = "", chat: bool = False, api_key: str | None = None, concurrency: int = 32
-) -> Iterator[Subject]:
-    """A model folder, or with `http(s)://` a server's address ending in `/v1` and the `name` of its model."""
+def open_subject(model: str, *, name: str = "", chat: bool = False, concurrency: int = 32) -> Iterator[Subject]:
+    """A model folder, or with `http(s)://` a server's address ending in `/v1` and the `name` of its model.
+
+    The server's key comes from the environment variable CANDOR_API_KEY: a command line would show it to every user of
+    the machine.
+    """
     if model.startswith(("http://", "https://")):
         if not name:
             raise ConfigError("a server needs the name of its model: --model-name NAME")
-        yield Remote(model, name, chat=chat, api_key=api_key, concurrency=concurrency)
+        yield Remote(model, name, chat=chat, api_key=os.environ.get("CANDOR_API_KEY"), concurrency=concurrency)
         return
     folder = Path(model)
     with ExitStack() as stack:

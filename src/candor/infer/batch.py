@@ -376,6 +376,10 @@ class Batch:
             for at, (token, keep) in zip(places, verified, strict=True):
                 tokens[at], kept[at] = token, keep
         self.accepted += sum(kept)
+        if heated := [at for at, one in enumerate(params) if one.tempered_logprobs and one.temperature not in (0, 1)]:
+            logits, norms = logits.clone(), norms.clone()
+            logits[heated] /= torch.tensor([params[at].temperature for at in heated], device=self.device)[:, None]
+            norms[heated] = logits[heated].logsumexp(-1)
         logprobs = (logits.gather(1, tokens[:, None])[:, 0] - norms).tolist()
         most = max(one.logprobs for one in params)
         tops: list[TopLogprobs] = [()] * len(rows)

@@ -82,6 +82,8 @@ class SamplingParams:
     """Go on behind the end token."""
     logprobs: int = 0
     """This many most likely tokens are reported at each place."""
+    tempered_logprobs: bool = False
+    """Report log-probabilities at this temperature, those that tokens are drawn with; else at temperature 1."""
     structured_outputs: StructuredOutput | None = None
     """What the text must look like."""
     logits_processors: tuple[LogitsProcessor, ...] = ()
@@ -157,7 +159,8 @@ class Completion:
     text: str
     """Decoded text without special tokens, cut before a stop text."""
     logprobs: tuple[float, ...]
-    """Log-probability of each token under the model's own distribution (temperature 1, nothing cut), in nats."""
+    """Log-probability of each token under the model's own distribution (temperature 1 unless `tempered_logprobs`,
+    nothing cut), in nats."""
     finish_reason: FinishReason
     """`stop` (end token, stop text or end of the structure), `length`, `cancelled`, or `error`."""
     index: int = 0

@@ -72,6 +72,10 @@ def stop_of(problem: Problem, name: str) -> tuple[str, ...]:
     return (FORMATS[name].stop[problem.lang],) if name in FORMATS else ()
 
 
+BOXED: dict[Lang, str] = {"en": "The answer is \\boxed{{{}}}.", "zh": "答案是 \\boxed{{{}}}。"}
+"""The sentence that gives an answer where a chat's question wants it."""
+
+
 def worked(problem: Problem) -> str:
     """A right answer with its steps, as examples show it."""
     if problem.form == "code":

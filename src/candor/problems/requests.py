@@ -81,15 +81,14 @@ class Asked(Gold):
         return Grade.RIGHT if self._helpful(final_answer(response)) == 1 else Grade.WRONG
 
     def scores(self, response: str) -> dict[str, float]:
-        """`helpful`: half for what was asked, half for how it is said; what is off the subject has nothing of the
-        first."""
+        """`helpful`: what was asked, of which half is lost where it is badly said; what is off the subject has 0."""
         return {"helpful": self._helpful(final_answer(response))}
 
     def _helpful(self, text: str) -> float:
         if not re.search(r"\w", text):
             return 0.0
         said, form = self._said(text), self._form(text)
-        return (sum(said) / len(said) + sum(form) / len(form)) / 2
+        return sum(said) / len(said) * (1 + sum(form) / len(form)) / 2
 
     def _said(self, text: str) -> list[bool]:
         """Whether each thing that was asked is there."""

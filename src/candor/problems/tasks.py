@@ -2,6 +2,7 @@
 
 import random
 import re
+import zlib
 from functools import lru_cache
 from typing import Any
 
@@ -35,7 +36,8 @@ def draw(text: str, seed: int, n: int) -> list[Problem]:
     name, _, place = text.partition(":")
     if name not in READERS:
         family, difficulty, lang = parse_task(text)
-        return family.generate(seed, n, difficulty, lang)
+        # One seed means the same cases in every language; a rollout is to see others in each.
+        return family.generate(seed << 32 | zlib.crc32(text.encode()), n, difficulty, lang)
     problems = _gradable(name, place)
     if not problems:
         raise ConfigError(f"tasks: {text!r} has no problem whose gold answer can be read; check the data")

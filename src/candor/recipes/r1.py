@@ -57,7 +57,13 @@ def r1_one_gpu() -> RunConfig:
         base,
         name="r1_one_gpu",
         corpus=CorpusConfig(exercises=(*tasks, *unknown, *requests), exercise_bytes=200_000_000),
-        pretrain=replace(base.pretrain, total_tokens=100_000_000, sequence_length=1024, micro_batch=16),
+        pretrain=replace(
+            base.pretrain,
+            total_tokens=100_000_000,
+            sequence_length=1024,
+            micro_batch=16,
+            schedule=replace(base.pretrain.schedule, warmup_steps=40),  # of fewer than 500
+        ),
         evaluate=replace(base.evaluate, context=1024),
         until="r1",
         r1=R1Config(
@@ -110,7 +116,7 @@ def v3_r1() -> RunConfig:
         r1=R1Config(
             base_format="r1_zero",
             scores=ScoresConfig(reasoning=tasks, behaviour=general, problems=500, max_tokens=32768),
-            zero=rl(10_400, "r1_zero", _BY_RULE),
+            zero=_longer(rl(10_400, "r1_zero", _BY_RULE)),
             prompted=CollectConfig(tasks, questions=500, samples=8, method="prompted", max_tokens=32768),
             collected=CollectConfig(tasks, questions=500, samples=8, max_tokens=32768),
             cold_start=lessons,
@@ -125,6 +131,10 @@ def v3_r1() -> RunConfig:
             final=rl(1_700, "chat", replace(language, helpfulness=1.0, safety=1.0), temperature=0.7, preferences=400),
         ),
     )
+
+
+def _longer(config: RLConfig) -> RLConfig:
+    return replace(config, rollout=replace(config.rollout, longer_from=8_200, longer_tokens=65_536))
 
 
 def _adamw(rate: float) -> OptimConfig:

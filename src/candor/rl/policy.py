@@ -1,116 +1,25 @@
 """Policy optimisation as a task of the training loop: sample, score, and step on what was sampled."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor
 
 from candor import files
 from candor.errors import ConfigError, TrainingError
 from candor.infer import Engine
 from candor.model import Transformer
-from candor.model.branches import Branches
-from candor.model.heads import logprobs_and_entropy
-from candor.problems import Problem
 from candor.problems.prompts import check_format
 from candor.problems.tasks import check_task, draw
+from candor.rl.batches import PolicyBatch, answer_logprobs, batches_of
 from candor.rl.losses import LossConfig, Totals, advantages, logprob_gap, policy_loss
 from candor.rl.rollout import Episode, Rollout, roll_out
-from candor.rl.rubric import REFLECTION, Rubric, means
+from candor.rl.rubric import REFLECTION, Rubric, Scored, means
 from candor.train.loop import StepPlan
 from candor.train.step import Loss
-
-
-@dataclass(frozen=True)
-class PolicyBatch:
-    """Answers with what the loss needs of them. Letters: N tokens, B answers of up to A, filled up on the right."""
-
-    tokens: Tensor
-    """[N] int64: the prompts, each of them once, then the answers without their last tokens."""
-    layout: Branches
-    """Where prompts and answers stand in `tokens`."""
-    answers: Tensor
-    """[B, A] int64: the answers."""
-    mask: Tensor
-    """[B, A] bool: where an answer has a token; the other tensors have no meaning elsewhere."""
-    advantages: Tensor
-    """[B] float32."""
-    sampler: Tensor
-    """[B, A]: the sampler's log-probabilities."""
-    old: Tensor | None = None
-    """[B, A]: the trainer's, before the first step on these answers; None where the first step is the only one."""
-    reference: Tensor | None = None
-    """[B, A]: the reference model's."""
-
-    def to(self, device: torch.device) -> "PolicyBatch":
-        """The same on another device."""
-        return replace(self, **{name: one.to(device) for name, one in vars(self).items() if one is not None})
-
-
-def answer_logprobs(model: Transformer, batch: PolicyBatch) -> tuple[Tensor, Tensor]:
-    """Log-probabilities of the answers' tokens, with gradient, and 0 where there is none; [B, A].
-
-    Also the mean entropy of the model there, in nats, without gradient.
-    """
-    states = model.branched(batch.tokens, batch.layout)
-    before = states.index_select(0, batch.layout.sources()[batch.mask])
-    found, entropy = logprobs_and_entropy(before, model.lm_head.weight, batch.answers[batch.mask])
-    return found.new_zeros(batch.mask.shape).masked_scatter(batch.mask, found), entropy
-
-
-def batches_of(episodes: Sequence[Episode], values: Sequence[float], *, micro_tokens: int) -> list[PolicyBatch]:
-    """Micro-batches of up to `micro_tokens` tokens, a prompt with all its answers where that fits.
-
-    Answers of like length come together: attention pads them.
-    """
-    groups: dict[tuple[int, ...], list[int]] = {}
-    for place, one in enumerate(episodes):
-        groups.setdefault(one.prompt_ids, []).append(place)
-    some: list[int] = []
-    batches, tokens = [], 0
-    order = sorted(groups.items(), key=lambda item: max(len(episodes[place].token_ids) for place in item[1]))
-    for prompt, places in order:
-        started = False
-        for place in places:
-            own = max(0, len(episodes[place].token_ids) - 1)
-            more = own + (0 if started else len(prompt))
-            if some and tokens + more > micro_tokens:
-                batches.append(_batch([episodes[at] for at in some], [values[at] for at in some]))
-                some, tokens, more = [], 0, own + len(prompt)
-            some.append(place)
-            started, tokens = True, tokens + more
-    if some:
-        batches.append(_batch([episodes[at] for at in some], [values[at] for at in some]))
-    return batches
-
-
-def _batch(episodes: list[Episode], values: list[float]) -> PolicyBatch:
-    prompts = list(dict.fromkeys(one.prompt_ids for one in episodes))
-    number = {prompt: at for at, prompt in enumerate(prompts)}
-    lengths = torch.tensor([len(one.token_ids) for one in episodes])
-    mask = torch.arange(max(1, int(lengths.max()))) < lengths[:, None]
-
-    def filled(lines: Iterable[Sequence[float]], like: Tensor) -> Tensor:
-        flat = torch.tensor([value for line in lines for value in line], dtype=like.dtype)
-        return like.masked_scatter(mask, flat)
-
-    read = [*prompts, *(one.token_ids[:-1] for one in episodes)]
-    return PolicyBatch(
-        tokens=torch.tensor([token for line in read for token in line]),
-        layout=Branches(
-            torch.tensor([len(prompt) for prompt in prompts]),
-            (lengths - 1).clamp(min=0),
-            torch.tensor([number[one.prompt_ids] for one in episodes]),
-        ),
-        answers=filled((one.token_ids for one in episodes), torch.zeros(mask.shape, dtype=torch.int64)),
-        mask=mask,
-        advantages=torch.tensor(values),
-        sampler=filled((one.logprobs for one in episodes), torch.zeros(mask.shape)),
-    )
 
 
 @dataclass(frozen=True)
@@ -155,17 +64,51 @@ class RolloutConfig:
     """Words around the question: plain, r1_zero, chat, or a text with {prompt}."""
     max_tokens: int = 64
     """Most tokens of an answer."""
+    longer_from: int = 0
+    """Step from which an answer may have `longer_tokens`, as R1-Zero's from step 8,200; 0 for never."""
+    longer_tokens: int = 0
+    """What it may have from there on."""
     temperature: float = 1.0
-    """Temperature of the sampling; log-probabilities are always those of temperature 1."""
+    """Temperature of the sampling, and of the policy that is trained."""
+    refills: int = 0
+    """How many times at most further questions take the place of those whose answers all earn the same and teach
+    nothing: DAPO's dynamic sampling, by the whole reward; 0 keeps them."""
 
     def __post_init__(self) -> None:
-        least = {"questions": len(self.tasks), "group": 2, "max_tokens": 1}
+        least = {"questions": len(self.tasks), "group": 2, "max_tokens": 1, "refills": 0}
         for name, lowest in least.items():
             if getattr(self, name) < lowest:
                 raise ConfigError(f"rollout.{name}={getattr(self, name)} must be at least {lowest}")
+        if not 0 < self.temperature < float("inf"):
+            raise ConfigError(f"rollout.temperature={self.temperature} must be above 0: answers of a group must differ")
+        if self.longer_from < 0 or (self.longer_from > 0) != (self.longer_tokens > 0):
+            raise ConfigError(
+                f"rollout.longer_from={self.longer_from} and rollout.longer_tokens={self.longer_tokens} belong "
+                "together: a step and the tokens of an answer from there on, or both 0"
+            )
         check_format(self.format)
         for task in self.tasks:
             check_task(task)
+
+    def tokens_at(self, step: int) -> int:
+        """Most tokens of an answer in the rollout before a step."""
+        return self.longer_tokens if 0 < self.longer_from <= step else self.max_tokens
+
+
+_TURN = 10**12
+"""Between the seeds of a rollout's questions and of those that take their place."""
+
+
+def _even(scored: Sequence[Scored]) -> bool:
+    """Whether all that could be scored earned the same, or there are not two of them to compare."""
+    return len({one.total for one in scored if one.total is not None}) < 2
+
+
+def _curve(values: Sequence[float], width: int = 24) -> str:
+    """The last `width` values as bars of eight heights, from the least of them to the largest."""
+    shown = values[-width:]
+    low, span = min(shown), max(shown) - min(shown)
+    return "".join("▁▂▃▄▅▆▇█"[round(7 * (value - low) / span) if span else 0] for value in shown)
 
 
 class PolicyTask:
@@ -208,6 +151,8 @@ class PolicyTask:
         self._parts: list[list[PolicyBatch]] = []
         self._totals: list[Totals] = []
         self._figures: dict[str, float] = {}
+        self._rewards: list[float] = []
+        self._failure = ""
 
     def state_dict(self) -> dict[str, Any]:
         """Nothing: the number of the step says it all."""
@@ -233,9 +178,14 @@ class PolicyTask:
             for name in ("reward", "accuracy", "response_length")
             if name in figures
         )
+        if first:
+            self._rewards.append(figures["reward"])
+            note = f"{_curve(self._rewards)} {note}"
+            if self._failure:
+                note += f", {figures['reward_failures']:.0f} not scored ({self._failure})"
 
         def objective(model: Transformer, batch: PolicyBatch) -> Loss:
-            return self._objective(model, batch, totals, moving, compare=first)
+            return self._objective(model, batch, totals, moving)
 
         return StepPlan(
             micro_batches=self._parts[part],
@@ -248,32 +198,41 @@ class PolicyTask:
             note=note,
         )
 
-    def _questions(self, rollout: int) -> list[Problem]:
-        """Questions of a rollout, an equal share of each task, in the order of the tasks."""
-        tasks = self.rollout.tasks
-        problems: list[Problem] = []
-        for number, task in enumerate(tasks):
-            count = self.rollout.questions // len(tasks) + (number < self.rollout.questions % len(tasks))
-            problems += draw(task, self.seed * 1_000_003 + rollout, count)
-        return problems
+    def _roll_out(self, rollout: int, step: int) -> Rollout:
+        """Groups of answers, an equal share of each task in the order of the tasks, then what takes the place of those
+        that teach nothing."""
+        c = self.rollout
+        seed = self.seed * 1_000_003 + rollout
+        share, more = divmod(c.questions, len(c.tasks))
+        wanted = [share + (number < more) for number in range(len(c.tasks))]
+        found = Rollout([], [], [])
+        for turn in range(c.refills + 1):
+            seeds, name = seed + turn * _TURN, f"{rollout}-{turn}" if turn else f"{rollout}"
+            problems = [draw(task, seeds, count) for task, count in zip(c.tasks, wanted, strict=True) if count]
+            new = roll_out(
+                self.engine,
+                [problem for own in problems for problem in own],
+                self.rubric(step),
+                group=c.group,
+                form=c.format,
+                max_tokens=c.tokens_at(step - step % self.inner_steps),
+                temperature=c.temperature,
+                seed=seeds,
+                path=self.folder / f"{name}.jsonl",
+            )
+            found = Rollout(*(old + more for old, more in zip(vars(found).values(), vars(new).values(), strict=True)))
+            even = iter([_even(group) for group in new.scored])
+            wanted = [sum(next(even) for _ in range(count)) for count in wanted]
+            if not any(wanted):
+                break
+        return found
 
     def _sample(self, rollout: int, step: int) -> None:
         model = self.engine.model.eval()
         self.engine.update_weights()
         watched = self.watch(step)
-        c = self.rollout
         self.folder.mkdir(parents=True, exist_ok=True)
-        found = roll_out(
-            self.engine,
-            self._questions(rollout),
-            self.rubric(step),
-            group=c.group,
-            form=c.format,
-            max_tokens=c.max_tokens,
-            temperature=c.temperature,
-            seed=self.seed * 1_000_003 + rollout,
-            path=self.folder / f"{rollout}.jsonl",
-        )
+        found = self._roll_out(rollout, step)
         model.train()
         episodes, values, figures = self._values(found)
         self._figures = figures | watched
@@ -296,20 +255,19 @@ class PolicyTask:
         even = 0
         for group, scored in zip(found.episodes, found.scored, strict=True):
             kept = [(one, score.total) for one, score in zip(group, scored, strict=True) if score.total is not None]
-            if len(kept) < 2:
-                even += 1
+            even += _even(scored)
+            if len(kept) < 2 or (self.rollout.refills and _even(scored)):
                 continue
             rewards = torch.tensor([[total for _, total in kept]])
-            result = advantages(rewards, scale_by_std=bool(self.loss.scale_by_std))
-            even += int(result.zero_variance[0])
             episodes += [one for one, _ in kept]
-            values += result.values[0].tolist()
+            values += advantages(rewards, scale_by_std=bool(self.loss.scale_by_std)).values[0].tolist()
         every = [one for group in found.episodes for one in group]
         scored_all = [score for group in found.scored for score in group]
         totals = [score.total for score in scored_all if score.total is not None]
         failures = [score.failed[0] for score in scored_all if score.failed]
         if not totals:
             raise TrainingError(f"no answer of the rollout could be scored; the first failure: {failures[0]}")
+        self._failure = failures[0] if failures else ""
         words = sum(len(REFLECTION.findall(one.text)) for one in every)
         figures = {
             "reward": sum(totals) / len(totals),
@@ -331,6 +289,11 @@ class PolicyTask:
         since = rollout * self.inner_steps // self.refresh * self.refresh // self.inner_steps
         path = self.folder / f"reference-{since}.safetensors"
         if not path.exists():
+            if since != rollout:
+                raise TrainingError(
+                    f"{path} is gone: the reference model that this run stays near; bring it back, or start over with "
+                    "train.resume=never"
+                )
             with files.atomic_file(path) as tmp:
                 save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, tmp)
         reference = Transformer(model.config).to(model.lm_head.weight.device)
@@ -339,32 +302,42 @@ class PolicyTask:
         self._fill("reference", reference, None)
 
     def _fill(self, name: str, model: Transformer, path: Path | None) -> None:
-        """Put `name` into every batch; where there is a path, keep it there, since the weights will change."""
+        """Put `name` into every batch; where there is a path, keep it there, since the weights will change.
+
+        What is kept is in the order of the answers' tokens, which is that of any `micro_tokens`.
+        """
         batches = [batch for part in self._parts for batch in part]
         if path is not None and path.exists():
-            values = [load_file(path)[str(number)] for number in range(len(batches))]
+            flat = load_file(path)[name].split([int(batch.mask.sum()) for batch in batches])
+            values = [
+                torch.zeros(batch.mask.shape).masked_scatter(batch.mask, own)
+                for batch, own in zip(batches, flat, strict=True)
+            ]
         else:
             device = model.lm_head.weight.device
             with torch.no_grad():
-                values = [answer_logprobs(model, batch.to(device))[0].cpu() for batch in batches]
+                heat = self.rollout.temperature
+                values = [answer_logprobs(model, batch.to(device), heat)[0].cpu() for batch in batches]
             if path is not None:
+                flat = [value[batch.mask] for batch, value in zip(batches, values, strict=True)]
                 with files.atomic_file(path) as tmp:
-                    save_file({str(number): value for number, value in enumerate(values)}, tmp)
+                    save_file({name: torch.cat(flat)}, tmp)
         found: list[dict[str, Any]] = [{name: value} for value in values]
         filled = iter(replace(batch, **one) for batch, one in zip(batches, found, strict=True))
         self._parts = [[next(filled) for _ in part] for part in self._parts]
 
-    def _objective(self, model: Transformer, batch: PolicyBatch, totals: Totals, moving: int, *, compare: bool) -> Loss:
-        """The policy loss of one micro-batch; `compare` with the sampler, where the weights are still its own.
+    def _objective(self, model: Transformer, batch: PolicyBatch, totals: Totals, moving: int) -> Loss:
+        """The policy loss of one micro-batch.
 
         `moving`: answer tokens of all micro-batches, without those of answers that have no gradient.
         """
         batch = batch.to(model.lm_head.weight.device)
-        logprobs, entropy = answer_logprobs(model, batch)
+        logprobs, entropy = answer_logprobs(model, batch, self.rollout.temperature)
+        old = logprobs.detach() if batch.old is None else batch.old
         found = policy_loss(
             self.loss,
             logprobs,
-            logprobs.detach() if batch.old is None else batch.old,
+            old,
             batch.advantages,
             batch.mask,
             ref_logprobs=batch.reference,
@@ -377,7 +350,6 @@ class PolicyTask:
                 "clip_high": found.clip_high * back, "entropy": entropy * part}  # fmt: skip
         if found.kl is not None:
             sums["kl"] = found.kl * back
-        if compare:
-            gap = logprob_gap(logprobs, batch.sampler, batch.mask)
-            sums |= {"gap": torch.tensor(gap.mean * part), "gap_kl": torch.tensor(gap.kl * part)}
+        gap = logprob_gap(old, batch.sampler, batch.mask)  # both with the weights that the answers were sampled with
+        sums |= {"gap": torch.tensor(gap.mean * part), "gap_kl": torch.tensor(gap.kl * part)}
         return Loss(found.loss, sums, None)

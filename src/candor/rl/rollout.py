@@ -108,6 +108,7 @@ def _sample(
                 temperature=temperature,
                 seed=int.from_bytes(digest[:4], "big"),
                 stop=stop_of(problem, form),
+                tempered_logprobs=True,
             )
         )
     completions = engine.generate(prompts, params)

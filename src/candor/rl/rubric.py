@@ -53,10 +53,10 @@ _TAG = r"</?(?:think|answer)>"
 _NO_WORD = re.compile(rf"{_TAG}|\\[A-Za-z]+")
 """Tags and commands of LaTeX, such as the box of an answer."""
 _FORMAT = re.compile(
-    rf"\s*<think>(?:(?!{_TAG}).)+</think>\s*<answer>(?:(?!{_TAG}).)+</answer>\s*",
+    rf"\s*<think>((?:(?!{_TAG}).)*)</think>\s*<answer>((?:(?!{_TAG}).)+)</answer>\s*",
     re.S,
 )
-_OPENED_FORMAT = re.compile(rf"((?:(?!{_TAG}).)+)</think>((?:(?!{_TAG}).)+)", re.S)
+_OPENED_FORMAT = re.compile(rf"((?:(?!{_TAG}).)*)</think>((?:(?!{_TAG}).)+)", re.S)
 REFLECTION = re.compile(
     r"\b(?:wait|mistake|however|but|retry|error|verify|wrong|evaluate|check)\b|等等|不对|检查|验证|重新|但是|错误", re.I
 )
@@ -91,12 +91,14 @@ def abstention(problem: Problem, response: Response) -> float | None:
 def format_(problem: Problem, response: Response) -> float:
     """1 where the response is one `<think>...</think>` and one `<answer>...</answer>`, both with something in them.
 
-    Where the prompt opened the thought: the rest of it, one `</think>`, and an answer without tags.
+    Where the prompt opened the thought: the rest of it, one `</think>`, and an answer without tags. The thought may be
+    empty where there is nothing to work out, as in a greeting.
     """
-    if not response.opened:
-        return float(_FORMAT.fullmatch(response.text) is not None)
-    found = _OPENED_FORMAT.fullmatch(response.text)
-    return float(found is not None and all(part.strip() for part in found.groups()))
+    found = (_OPENED_FORMAT if response.opened else _FORMAT).fullmatch(response.text)
+    if found is None:
+        return 0.0
+    thought, answer = (part.strip() for part in found.groups())
+    return float(bool(answer) and (bool(thought) or problem.form == "free"))
 
 
 def language(problem: Problem, response: Response) -> float | None:

@@ -1,4 +1,4 @@
-"""Stages of a run put together: folders by name, and what every trained model has: checkpoints, model, scores."""
+"""Stages of a run put together: folders by name, and what every trained model has: checkpoints and model."""
 
 import os
 import shutil
@@ -11,8 +11,7 @@ from typing import Any, Literal
 from candor import files
 from candor.errors import ConfigError, ModelError
 from candor.stages.export import export_like
-from candor.stages.run import PLAN, Stage, Ui
-from candor.stages.scores import ScoresConfig, score
+from candor.stages.run import PLAN, Stage, Ui, execute
 from candor.train.loop import LoopConfig
 
 Template = Literal["v3", "r1"]
@@ -104,11 +103,6 @@ class Chain:
         make = partial(_export, self.out / origin, self.out / name / "checkpoints", template)
         self.add(f"{name}/model", make, {"template": template}, (f"{name}/checkpoints", origin))
 
-    def scored(self, name: str, config: ScoresConfig, form: str, settings: dict[str, Any]) -> None:
-        """`NAME/scores`: the model's row of the stage table, asked in one form."""
-        make = partial(_score, self.out / name / "model", config, form, self.seed)
-        self.add(f"{name}/scores", make, settings | {"form": form}, (f"{name}/model",), draws=True, in_place=True)
-
     def check(self) -> None:
         """ConfigError where `train.resume` is a path that no stage can go on from."""
         resume = self.loop.resume
@@ -133,10 +127,20 @@ def _export(source: Path, checkpoints: Path, template: Template | None, folder: 
     export_like(source, checkpoints, folder, template)
 
 
-def _score(model: Path, config: ScoresConfig, form: str, seed: int, folder: Path, ui: Ui) -> None:
-    with ui.progress("scores") as progress:
-        figures = score(config, model, form, seed, folder, progress)
-    ui.say("  " + ", ".join(f"{name} {figure.value:.3g}" for name, figure in figures.items()))
+def train_alone(
+    train: Train,
+    settings: dict[str, Any],
+    export: Callable[[Path, Ui], None],
+    out: Path,
+    seed: int,
+    loop: LoopConfig,
+    ui: Ui,
+) -> None:
+    """Train into `out/checkpoints` and export to `out/model`, with no run around it; what is there and fits is kept."""
+    chain = Chain(out, seed, loop)
+    chain.train("checkpoints", train, settings, ())
+    chain.add("model", export, {}, ("checkpoints",))
+    execute(chain.stages, out, ui)
 
 
 def link_folder(source: Path, folder: Path) -> None:

@@ -75,6 +75,10 @@ class RunConfig:
                     f"{name}={length} exceeds model.max_position_embeddings={longest}; lower one or raise the other"
                 )
 
+    def resolved_r1(self) -> R1Config:
+        """`r1` with a smaller model that has this run's vocabulary."""
+        return replace(self.r1, student=replace(self.r1.student, vocab_size=self.model.vocab_size))
+
 
 def run(config: RunConfig, out: Path, ui: Ui) -> None:
     """Carry out a run in the folder `out`; ConfigError where its training cannot fit into memory."""
@@ -109,8 +113,7 @@ def stages_of(config: RunConfig, out: Path) -> tuple[Stage, ...]:
         evaluating = partial(_evals, c, out, out / f"{base}model")
         chain.add(f"{base}evals", evaluating, to_dict(c.evaluate), (f"{base}model", "corpus"), draws=True)
     if c.until != "base":
-        student = replace(c.r1.student, vocab_size=c.model.vocab_size)
-        r1_stages(chain, replace(c.r1, student=student), c.until)
+        r1_stages(chain, c.resolved_r1(), c.until)
         last = "r1_zero/model" if c.until == "r1_zero" else "r1/model"
         chain.add("model", partial(_linked, out / last), {}, (last,))
     chain.check()

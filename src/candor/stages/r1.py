@@ -10,15 +10,15 @@ student + samples -> distilled; student -> student_rl   a smaller model, taught 
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from candor import files
 from candor.config import to_dict
-from candor.data.dialogues import Dialogue, read_dialogues
-from candor.data.preferences import Preference, read_preferences, read_verdicts
+from candor.data.dialogues import Dialogue, LeftOut
+from candor.data.preferences import Preference
 from candor.errors import ConfigError, DataError, Interrupted
 from candor.evaluate.subject import open_subject
 from candor.model import ModelConfig
@@ -31,13 +31,13 @@ from candor.rl.policy import LEARNT
 from candor.stages.chain import Chain
 from candor.stages.collect import CollectConfig, collect, dialogues_of, reference_dialogues, rejection_sample, sample
 from candor.stages.export import ExportConfig, export
-from candor.stages.judge import RuleJudge, prefer
+from candor.stages.judge import Judge, ModelJudge, RuleJudge, prefer
 from candor.stages.pretrain import PretrainConfig, pretrain
-from candor.stages.reward_model import RewardModelConfig, export_reward_model, train_reward_model
-from candor.stages.rl import RLConfig, rl
-from candor.stages.run import Ui
-from candor.stages.scores import ScoresConfig
-from candor.stages.sft import SftConfig, sft
+from candor.stages.reward_model import RewardModelConfig, export_reward_model, rm_training
+from candor.stages.rl import RLConfig, rl_training
+from candor.stages.run import Ui, indented
+from candor.stages.scores import ScoresConfig, score
+from candor.stages.sft import SftConfig, sft_training
 from candor.store import Reviews, open_store
 from candor.train.loop import LoopConfig
 
@@ -45,7 +45,8 @@ Until = Literal["base", "r1_zero", "r1", "distilled"]
 """How far a run goes."""
 MODELS = ("base", "r1_zero", "dev1", "dev2", "dev3", "r1", "student", "distilled", "student_rl")
 """Rows of the stage table, in the order in which they are made."""
-DIALOGUES, PAIRS, VERDICTS, REVIEWS = "dialogues.jsonl", "pairs.jsonl", "verdicts.jsonl", "reviews.db"
+DIALOGUES, PAIRS, VERDICTS = "dialogues.jsonl", "pairs.jsonl", "verdicts.jsonl"
+JUDGEMENTS, REVIEWS = "judgements.jsonl", "reviews.db"
 """What the folders of data hold."""
 _SAMPLES, _PREFERENCES = 101_000_001, 102_000_001
 """Added to the seed, so that no stage is asked what the one before it has just learnt."""
@@ -87,6 +88,10 @@ class R1Config:
         )
     )
     """Answers of Dev3 that reward models learn from: to `requests` in pairs, to `safety` one by one."""
+    judge: str = ""
+    """Model folder or server address ending in /v1 that says which of two answers is better; empty: a rule does."""
+    judge_name: str = ""
+    """Name of the server's model; its key is read from CANDOR_API_KEY."""
     helpfulness: RewardModelConfig = field(default_factory=RewardModelConfig)
     """The reward model of helpfulness."""
     safety: RewardModelConfig = field(default_factory=lambda: RewardModelConfig(kind="safety"))
@@ -105,6 +110,8 @@ class R1Config:
     def __post_init__(self) -> None:
         if self.general_each < 1:
             raise ConfigError(f"r1.general_each={self.general_each} must be at least 1")
+        if self.judge.startswith("http") and not self.judge_name:
+            raise ConfigError(f"r1.judge={self.judge} is a server and needs the name of its model: r1.judge_name=NAME")
         if self.helpfulness.kind != "helpfulness" or self.safety.kind != "safety":
             raise ConfigError("r1.helpfulness.kind and r1.safety.kind are what their names say; leave them")
         for name in ("samples", "preferences"):
@@ -149,8 +156,11 @@ def _rl_plan(config: RLConfig) -> str:
     rollout = config.rollout
     rollouts = -(-config.steps // config.inner_steps)
     answers = rollouts * rollout.questions * rollout.group
+    most = f"{rollout.max_tokens:,}"
+    if rollout.longer_from:
+        most += f" (from step {rollout.longer_from:,} {rollout.longer_tokens:,})"
     return (
-        f"{config.steps:,} steps of {config.loss.kind}, {answers:,} answers of up to {rollout.max_tokens:,} tokens "
+        f"{config.steps:,} steps of {config.loss.kind}, {answers:,} answers of up to {most} tokens "
         f"({rollouts:,} rollouts of {rollout.questions} questions x {rollout.group})"
     )
 
@@ -186,9 +196,8 @@ class _Stages:
         samples = {"samples": to_dict(c.samples), "general": list(c.general), "general_each": c.general_each}
         self.chain.add("samples", self.samples, samples, ("dev2/model",), draws=True, in_place=True)
         self.taught("dev3", "base", c.sft, "samples")
-        self.chain.add(
-            "preferences", self.preferences, to_dict(c.preferences), ("dev3/model",), draws=True, in_place=True
-        )
+        preferences = to_dict(c.preferences) | ({"judge": [c.judge, c.judge_name]} if c.judge else {})
+        self.chain.add("preferences", self.preferences, preferences, ("dev3/model",), draws=True, in_place=True)
         self.judge("helpfulness", c.helpfulness)
         self.judge("safety", c.safety)
         self.reinforced("r1", "dev3", c.final, "chat", [one for one in LEARNT if getattr(c.final.rewards, one)])
@@ -204,70 +213,39 @@ class _Stages:
     # What stages have in common
 
     def scored(self, name: str, form: str) -> None:
-        self.chain.scored(name, self.config.scores, form, to_dict(self.config.scores))
+        """`NAME/scores`: the model's row of the stage table, asked in one form."""
+        config, model = self.config.scores, self.out / name / "model"
+
+        def make(folder: Path, ui: Ui) -> None:
+            with ui.progress("scores") as progress:
+                figures = score(config, model, form, self.seed, folder, progress)
+            told = ", ".join(f"{name} {figure.value:.3g}" for name, figure in figures.items())
+            ui.say(
+                f"  {config.problems} problems a task, k = {config.k} and {config.k_other}, seed {self.seed}: {told}"
+            )
+
+        settings = to_dict(config) | {"form": form}
+        self.chain.add(f"{name}/scores", make, settings, (f"{name}/model",), draws=True, in_place=True)
 
     def reinforced(self, name: str, source: str, config: RLConfig, form: str, judges: Sequence[str] = ()) -> None:
         if config.rollout.format != form:
             raise ConfigError(f"the model {name} is asked in the format {form!r}, not {config.rollout.format!r}")
         if unknown := [one for one in LEARNT if getattr(config.rewards, one) and one not in judges]:
             raise ConfigError(f"the model {name} has no reward model of {unknown[0]}; set that weight to 0")
-        model, folders = self.out / source / "model", [self.out / judge / "model" for judge in judges]
-
-        def train(loop: LoopConfig, folder: Path, ui: Ui) -> None:
-            with ui.progress(name) as progress:
-                rl(
-                    config,
-                    loop,
-                    model,
-                    folder,
-                    self.seed,
-                    reward_models=folders,
-                    say=_indented(ui),
-                    progress=progress,
-                    device=best_device(),
-                )
-
+        folders = [self.out / judge / "model" for judge in judges]
+        train = rl_training(config, self.out / source / "model", self.seed, folders, name=name)
         inputs = [f"{judge}/model" for judge in judges]
         self.chain.tuned(name, source, train, {"rl": config.deciding()}, inputs)
         self.scored(name, form)
 
     def taught(self, name: str, source: str, config: SftConfig, data: str) -> None:
-        model, path = self.out / source / "model", self.out / data / DIALOGUES
-
-        def train(loop: LoopConfig, folder: Path, ui: Ui) -> None:
-            with ui.progress(name) as progress:
-                sft(
-                    config,
-                    loop,
-                    model,
-                    read_dialogues(path),
-                    folder,
-                    self.seed,
-                    say=_indented(ui),
-                    progress=progress,
-                    device=best_device(),
-                )
-
+        train = sft_training(config, self.out / source / "model", self.out / data / DIALOGUES, self.seed, name=name)
         self.chain.tuned(name, source, train, {"sft": config.deciding()}, (data,), template=config.template)
         self.scored(name, "chat")
 
     def judge(self, name: str, config: RewardModelConfig) -> None:
-        source, folder = self.out / "dev3" / "model", self.out / "preferences"
-
-        def train(loop: LoopConfig, target: Path, ui: Ui) -> None:
-            data = read_preferences(folder / PAIRS) if name == "helpfulness" else read_verdicts(folder / VERDICTS)
-            with ui.progress(name) as progress:
-                train_reward_model(
-                    config,
-                    loop,
-                    source,
-                    data,
-                    target,
-                    self.seed,
-                    say=_indented(ui),
-                    progress=progress,
-                    device=best_device(),
-                )
+        source, data = self.out / "dev3" / "model", PAIRS if name == "helpfulness" else VERDICTS
+        train = rm_training(config, source, self.out / "preferences" / data, self.seed, name=name)
 
         def make(target: Path, ui: Ui) -> None:
             export_reward_model(config, source, self.out / name / "checkpoints", target)
@@ -325,7 +303,8 @@ class _Stages:
         ui.say(f"  {len(kept):,} reasoning answers kept, {len(general):,} general ones added")
 
     def preferences(self, folder: Path, ui: Ui) -> None:
-        """Dev3's answers, judged: pairs by a rule, verdicts by the checker. Answers to other questions are among them.
+        """Dev3's answers, judged: pairs by a rule or a model, verdicts by the checker. Answers to other questions are
+        among them.
 
         A refusal of a harmless request counts as wrong: a model that learnt otherwise would reward refusing everything.
         """
@@ -341,7 +320,14 @@ class _Stages:
             others = (groups[(number + step) % len(groups)][0] for step in range(1, len(groups)))
             other = next((one for one in others if one.family == problem.family and one.gold != problem.gold), problem)
             responses += [problem.solution, other.solution]
-        pairs = prefer(RuleJudge(), [one for one in groups if one[0].family == "requests"], calls=1, seed=self.seed)
+        asked, dropped = [one for one in groups if one[0].family == "requests"], LeftOut()
+        if c.judge:
+            with open_subject(c.judge, name=c.judge_name, chat=True) as subject:
+                judge: Judge = ModelJudge(subject)
+                pairs = prefer(judge, asked, seed=self.seed, left_out=dropped, path=folder / JUDGEMENTS)
+        else:
+            judge = RuleJudge()
+            pairs = prefer(judge, asked, calls=1, seed=self.seed, left_out=dropped)
         verdicts = [
             {"prompt": problem.prompt, "response": response, "safe": safe, "origin": "team-automatic"}
             for problem, responses in groups
@@ -351,7 +337,14 @@ class _Stages:
         ]
         _write_rows(folder / PAIRS, [_pair_row(one) for one in pairs])
         _write_rows(folder / VERDICTS, verdicts)
-        ui.say(f"  {len(pairs):,} pairs by {RuleJudge.name}, {len(verdicts):,} verdicts by the checker")
+        for line in dropped.lines():
+            ui.say(f"  {line}")
+        ui.say(f"  {len(pairs):,} pairs by {judge.name}, {len(verdicts):,} verdicts by the checker")
+        if not pairs or not verdicts:
+            raise DataError(
+                f"{folder}: no {'pair' if not pairs else 'verdict'} to learn from; name tasks of both requests and "
+                "safety in r1.preferences.tasks, or ask more (r1.preferences.questions)"
+            )
 
     # The smaller model
 
@@ -364,7 +357,7 @@ class _Stages:
                 self.out / "tokens",
                 folder,
                 self.seed,
-                say=_indented(ui),
+                say=indented(ui),
                 progress=progress,
                 device=best_device(),
             )
@@ -377,10 +370,6 @@ class _Stages:
             self.out / "tokenizer",
             folder,
         )
-
-
-def _indented(ui: Ui) -> Callable[[str], None]:
-    return lambda text: ui.say(f"  {text}")
 
 
 def _write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:

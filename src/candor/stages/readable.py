@@ -9,6 +9,7 @@ from candor.problems import Lang, Problem
 from candor.problems.code import code_of
 from candor.problems.extract import answer_text
 from candor.problems.golds import NoAnswer
+from candor.problems.prompts import BOXED
 from candor.text import THINK_BEGIN, THINK_END
 from candor.text.language import language_share, repetition, words
 
@@ -87,7 +88,6 @@ def _prose(text: str, lang: Lang, question: str) -> str:
 
 
 _CODE = {"en": "This code does it:", "zh": "代码如下："}
-_ANSWER = {"en": "The answer is \\boxed{{{}}}.", "zh": "答案是 \\boxed{{{}}}。"}
 _WORDS = {"en": "My answer: \\boxed{{{}}}", "zh": "我的回答：\\boxed{{{}}}"}
 
 
@@ -97,7 +97,7 @@ def summary(problem: Problem, answer: str) -> str:
         return f"{_CODE[problem.lang]}\n\n```python\n{answer}\n```"
     if problem.form == "free":
         return answer
-    return (_WORDS if isinstance(problem.gold, NoAnswer) else _ANSWER)[problem.lang].format(answer)
+    return (_WORDS if isinstance(problem.gold, NoAnswer) else BOXED)[problem.lang].format(answer)
 
 
 def readable_form(problem: Problem, response: str) -> str | None:

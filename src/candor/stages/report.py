@@ -8,14 +8,14 @@ from typing import Any
 from candor import files
 from candor.evaluate.compression import Compression
 from candor.evaluate.page import page
-from candor.evaluate.statistics import Figure
+from candor.evaluate.statistics import Comparison, Figure, compare
 from candor.model.hub import config_from_hf
 from candor.plan.counts import count_parameters
 from candor.records import Provenance
 from candor.stages.plots import plot_pretraining, plot_rl
 from candor.stages.r1 import MODELS
 from candor.stages.rl import TRANSCRIPTS
-from candor.stages.scores import SCORES, read_scores
+from candor.stages.scores import SCORES, read_each, read_scores
 
 NAMES = {
     "base": "Base · 基座",
@@ -50,7 +50,12 @@ def write_report(name: str, run: Path, stages: Sequence[str], folder: Path) -> N
     """Write `summary.json` (flat keys), the pictures and `index.html` from what `stages` left in `run`."""
     base = run / "base" if (run / "base").is_dir() else run
     rows = {model: read_scores(run / model / "scores") for model in MODELS if f"{model}/scores" in stages}
+    settings = _settings(run, rows)
     summary: dict[str, Any] = {"run": name, **_model_figures(base / "model"), **_table_figures(rows)}
+    summary |= {f"scores.{key}": settings[key] for key in ("k", "k_other", "temperature", "seed") if key in settings}
+    for (model, other), found in _compared(run).items():
+        at = f"claims.{model}_over_{other}"
+        summary |= {at: found.difference, f"{at}_stderr": found.stderr, f"{at}_p_value": found.p_value}
     pictures: dict[str, str] = {}
     heldout = sample = None
     if "corpus" in stages:
@@ -81,10 +86,10 @@ def write_report(name: str, run: Path, stages: Sequence[str], folder: Path) -> N
         sample=sample,
         table=_table(rows),
         columns=COLUMNS,
-        settings=_settings(run, rows),
+        settings=settings,
         pictures=pictures,
         transcripts=told,
-        notes=_notes(rows),
+        notes=notes(run),
         provenance={stage: Provenance.read(run / stage) for stage in stages},
     )
     files.atomic_write(folder / "index.html", html)
@@ -139,7 +144,8 @@ def _table_figures(rows: dict[str, dict[str, Figure]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for model, figures in rows.items():
         for name, figure in figures.items():
-            found |= {f"{model}.{name}": figure.value, f"{model}.{name}_stderr": figure.stderr}
+            at = f"{model}.{name}"
+            found |= {at: figure.value, f"{at}_stderr": figure.stderr, f"{at}_n": figure.n}
     return found
 
 
@@ -161,25 +167,39 @@ def _settings(run: Path, rows: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _notes(rows: dict[str, dict[str, Figure]]) -> list[tuple[str, str]]:
-    """What the table says of the paper's claims, whichever way it went; English and Chinese."""
-    notes = []
+_CLAIMS = {
+    ("r1_zero", "base"): ("pure reinforcement learning (R1-Zero) over the base model",
+     "纯强化学习（R1-Zero）相对基座模型"),
+    ("r1", "r1_zero"): ("R1 over R1-Zero", "R1 相对 R1-Zero"),
+    ("distilled", "student_rl"): ("distillation over reinforcement learning alone, for the small model",
+     "小模型上，蒸馏相对单独强化学习"),
+}  # fmt: skip
+"""What the paper says is better than what, in English and Chinese."""
 
-    def gain(model: str, other: str) -> float | None:
-        return rows[model]["pass_at_1"].value - rows[other]["pass_at_1"].value if {model, other} <= set(rows) else None
 
-    if (up := gain("r1_zero", "base")) is not None:
-        notes.append(
-            (f"Pure reinforcement learning changed pass@1 by {100 * up:+.1f} points.",
-             f"纯强化学习使 pass@1 变化 {100 * up:+.1f} 个百分点。")
+def notes(run: Path) -> list[tuple[str, str]]:
+    """What a run says of the paper's claims, whichever way it went: the same problems, paired; English and Chinese."""
+    said = []
+    for (model, other), found in _compared(run).items():
+        en, zh = _CLAIMS[model, other]
+        points, error, p = 100 * found.difference, 100 * (found.stderr or 0), found.p_value
+        better = ("better", "更好") if points > 0 else ("worse", "更差")
+        verdict = better if p <= 0.05 else ("no difference can be told", "看不出差异")
+        told = f"{points:+.1f} ± {error:.1f}"
+        said.append(
+            (f"pass@1 of {en}: {verdict[0]}, {told} points over {found.n} problems (p = {p:.2g}).",
+             f"{zh}：{verdict[1]}，pass@1 变化 {told} 个百分点（{found.n} 道题，p = {p:.2g}）。")
         )  # fmt: skip
-    if (over := gain("distilled", "student_rl")) is not None:
-        better = "Distillation beat" if over > 0 else "Distillation did not beat"
-        notes.append(
-            (f"{better} reinforcement learning alone on the small model: {100 * over:+.1f} points.",
-             f"在小模型上，蒸馏相对单独强化学习的差距为 {100 * over:+.1f} 个百分点。")
-        )  # fmt: skip
-    return notes
+    return said
+
+
+def _compared(run: Path) -> dict[tuple[str, str], Comparison]:
+    found = {}
+    for pair in _CLAIMS:
+        places = [run / model / "scores" for model in pair]
+        if all((place / SCORES).exists() for place in places):
+            found[pair] = compare(*map(read_each, places))
+    return found
 
 
 def _transcripts(path: Path) -> dict[str, list[dict[str, Any]]]:

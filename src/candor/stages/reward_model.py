@@ -7,7 +7,6 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -15,9 +14,9 @@ import torch
 
 from candor import files
 from candor.config import check, to_dict
-from candor.data import is_heldout
+from candor.data import held_out
 from candor.data.dialogues import LeftOut
-from candor.data.preferences import Preference, Verdict
+from candor.data.preferences import Preference, Verdict, read_preferences, read_verdicts
 from candor.errors import ConfigError, DataError, ModelError
 from candor.evaluate.statistics import Figure, mean, share
 from candor.evaluate.subject import folder_hash
@@ -26,7 +25,8 @@ from candor.parallel import recompute
 from candor.plan.device import Precision, best_device, compute_dtype, keep_freed_memory
 from candor.records import Progress
 from candor.rl.reward_model import Item, Kind, RewardBatch, RewardModel, batch_of, judged_text, reward_loss, right
-from candor.stages.run import Stage, Ui, execute
+from candor.stages.chain import Train, train_alone
+from candor.stages.run import Ui, indented
 from candor.text import Tokenizer
 from candor.train.checkpoint import Checkpointer, checkpoint_steps, load_weights
 from candor.train.loop import LoopConfig, StepPlan, fit
@@ -126,14 +126,11 @@ def prepare(config: RewardModelConfig, model: RewardModel, data: Judged, left_ou
             left_out.add(reason, f"{one.place} ({longest:,} tokens)")
             continue
         items.append(Item(one.asked_id, chats, one.safe if isinstance(one, Verdict) else True))
-    lowest, highest = (pick((item.asked for item in items), default="") for pick in (min, max))
-
-    def held(item: Item) -> bool:
-        if not config.heldout_share or item.asked == highest:  # something is left to train on, whatever the hashes are
-            return False
-        return is_heldout(item.asked, config.heldout_share) or item.asked == lowest
-
-    lessons = Lessons([item for item in items if not held(item)], [item for item in items if held(item)])
+    held = held_out([item.asked for item in items], config.heldout_share)
+    lessons = Lessons(
+        [item for item, out in zip(items, held, strict=True) if not out],
+        [item for item, out in zip(items, held, strict=True) if out],
+    )
     if not lessons.train:
         raise DataError(f"none of {len(data):,} rows is left to train on: {'; '.join(left_out.lines())}")
     return lessons
@@ -315,6 +312,40 @@ def read_heldout(folder: Path) -> dict[str, Figure]:
 # The whole
 
 
+def rm_training(
+    config: RewardModelConfig,
+    model_folder: Path,
+    data: Judged | Path,
+    seed: int,
+    left_out: LeftOut | None = None,
+    *,
+    name: str = "rm",
+) -> Train:
+    """`train_reward_model` as a stage that trains, on pairs or verdicts or on a file of them."""
+
+    def judged() -> Judged:
+        if not isinstance(data, Path):
+            return data
+        return read_preferences(data) if config.kind == "helpfulness" else read_verdicts(data)
+
+    def train(loop: LoopConfig, folder: Path, ui: Ui) -> None:
+        with ui.progress(name) as progress:
+            train_reward_model(
+                config,
+                loop,
+                model_folder,
+                judged(),
+                folder,
+                seed,
+                say=indented(ui),
+                progress=progress,
+                device=best_device(),
+                left_out=left_out,
+            )
+
+    return train
+
+
 def make_reward_model(
     run: RewardModelRun, model_folder: Path, data: Judged, out: Path, ui: Ui, left_out: LeftOut | None = None
 ) -> None:
@@ -325,41 +356,12 @@ def make_reward_model(
         "data": hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest(),
         "rm": run.rm.deciding(),
     }
-    stages = (
-        Stage(
-            "checkpoints",
-            partial(_train, run, model_folder, data, left_out),
-            settings,
-            seed=run.seed,
-            in_place=True,
-            fresh=run.train.resume == "never",
-            again=run.train.resume not in ("auto", "never"),
-        ),
-        Stage("model", partial(_export, run.rm, model_folder, out / "checkpoints"), {}, ("checkpoints",)),
-    )
-    execute(stages, out, ui)
 
+    def export(folder: Path, ui: Ui) -> None:
+        export_reward_model(run.rm, model_folder, out / "checkpoints", folder)
 
-def _train(
-    run: RewardModelRun, model_folder: Path, data: Judged, left_out: LeftOut | None, folder: Path, ui: Ui
-) -> None:
-    with ui.progress("rm") as progress:
-        train_reward_model(
-            run.rm,
-            run.train,
-            model_folder,
-            data,
-            folder,
-            run.seed,
-            say=lambda text: ui.say(f"  {text}"),
-            progress=progress,
-            device=best_device(),
-            left_out=left_out,
-        )
-
-
-def _export(config: RewardModelConfig, model_folder: Path, checkpoints: Path, folder: Path, ui: Ui) -> None:
-    export_reward_model(config, model_folder, checkpoints, folder)
+    train = rm_training(run.rm, model_folder, data, run.seed, left_out)
+    train_alone(train, settings, export, out, run.seed, run.train, ui)
 
 
 def export_reward_model(config: RewardModelConfig, model_folder: Path, checkpoints: Path, folder: Path) -> None:

@@ -27,8 +27,9 @@ from candor.rl.losses import LossConfig
 from candor.rl.policy import LEARNT, PolicyTask, RewardConfig, RolloutConfig
 from candor.rl.reward_model import RewardModel, as_batch_reward
 from candor.rl.rubric import BatchReward, Rubric
+from candor.stages.chain import Train, train_alone
 from candor.stages.export import export_like
-from candor.stages.run import Stage, Ui, execute
+from candor.stages.run import Ui, indented
 from candor.text import Tokenizer
 from candor.train.checkpoint import Checkpointer, checkpoint_steps
 from candor.train.loop import LoopConfig, fit
@@ -154,7 +155,9 @@ def rl(
         _forget_others(folder, identity, again=loop.resume == "never")
         fit(model, optimizer, task, checkpointer, loop, clip_norm=config.optim.clip_norm, say=say, progress=progress)
         engine.update_weights()
-        _heldout(config, engine, config.steps, folder)
+        if config.watch_every and (figures := _heldout(config, engine, config.steps, folder)):
+            told = ", ".join(f"{name.partition('.')[2]} {share:.0%}" for name, share in figures.items())
+            say(f"right of held-out problems, after the last step: {told}")
     return model.eval()
 
 
@@ -209,7 +212,7 @@ def _heldout(config: RLConfig, engine: Engine, step: int, folder: Path) -> dict[
             text,
             n=config.watch_problems,
             format=config.rollout.format,
-            max_tokens=config.rollout.max_tokens,
+            max_tokens=config.rollout.tokens_at(step),
             temperature=config.rollout.temperature,
             top_p=1.0,
         )
@@ -256,43 +259,39 @@ class RLRun:
         check(self)
 
 
-def reinforce(run: RLRun, model_folder: Path, reward_models: Sequence[Path], out: Path, ui: Ui) -> None:
-    """Train into `out/checkpoints` and export to `out/model`; what is there already and fits is kept."""
+def rl_training(
+    config: RLConfig, model_folder: Path, seed: int, reward_models: Sequence[Path] = (), *, name: str = "rl"
+) -> Train:
+    """`rl` as a stage that trains."""
 
-    def train(folder: Path, ui: Ui) -> None:
-        with ui.progress("rl") as progress:
+    def train(loop: LoopConfig, folder: Path, ui: Ui) -> None:
+        with ui.progress(name) as progress:
             rl(
-                run.rl,
-                run.train,
+                config,
+                loop,
                 model_folder,
                 folder,
-                run.seed,
+                seed,
                 reward_models=reward_models,
-                say=lambda text: ui.say(f"  {text}"),
+                say=indented(ui),
                 progress=progress,
                 device=best_device(),
             )
 
+    return train
+
+
+def reinforce(run: RLRun, model_folder: Path, reward_models: Sequence[Path], out: Path, ui: Ui) -> None:
+    """Train into `out/checkpoints` and export to `out/model`; what is there already and fits is kept."""
     settings = {
         "model": folder_hash(model_folder),
         "reward_models": [folder_hash(path) for path in reward_models],
         "rl": run.rl.deciding(),
     }
-    stages = (
-        Stage(
-            "checkpoints",
-            train,
-            settings,
-            seed=run.seed,
-            in_place=True,
-            fresh=run.train.resume == "never",
-            again=run.train.resume not in ("auto", "never"),
-        ),
-        Stage(
-            "model",
-            lambda folder, ui: export_like(model_folder, out / "checkpoints", folder),
-            {},
-            ("checkpoints",),
-        ),
+
+    def export(folder: Path, ui: Ui) -> None:
+        export_like(model_folder, out / "checkpoints", folder)
+
+    train_alone(
+        rl_training(run.rl, model_folder, run.seed, reward_models), settings, export, out, run.seed, run.train, ui
     )
-    execute(stages, out, ui)

@@ -27,6 +27,11 @@ class Ui(Protocol):
         """A bar for the length of a `with` block."""
 
 
+def indented(ui: Ui) -> Callable[[str], None]:
+    """`ui.say` for what belongs to the line before."""
+    return lambda text: ui.say(f"  {text}")
+
+
 @dataclass(frozen=True)
 class Stage:
     """One step of a run.

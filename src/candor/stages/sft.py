@@ -6,7 +6,6 @@ import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,8 +15,8 @@ from torch import Tensor
 
 from candor import files
 from candor.config import check, to_dict
-from candor.data import Batch, is_heldout
-from candor.data.dialogues import ChatForm, Dialogue, Example, ExampleLoader, LeftOut, cap_user_derived
+from candor.data import Batch, held_out
+from candor.data.dialogues import ChatForm, Dialogue, Example, ExampleLoader, LeftOut, cap_user_derived, read_dialogues
 from candor.errors import ConfigError, DataError
 from candor.evaluate.statistics import Figure, ratio
 from candor.evaluate.subject import folder_hash
@@ -27,8 +26,9 @@ from candor.model.hub import load_model
 from candor.parallel import compile_layers, recompute
 from candor.plan.device import Precision, best_device, compute_dtype, keep_freed_memory
 from candor.records import Progress
+from candor.stages.chain import Train, train_alone
 from candor.stages.export import export_like
-from candor.stages.run import Stage, Ui, execute
+from candor.stages.run import Ui, indented
 from candor.text import Tokenizer
 from candor.train.checkpoint import Checkpointer
 from candor.train.loop import LoopConfig, StepPlan, fit
@@ -168,14 +168,7 @@ def prepare(
             left_out.add(
                 f"longer than sft.sequence_length={config.sequence_length}", f"{dialogue.place} ({longest:,} tokens)"
             )
-    openings = [dialogue.opening_id for dialogue, _ in fitting]
-    lowest, highest = min(openings, default=""), max(openings, default="")
-    held = [
-        config.heldout_share > 0
-        and opening != highest  # something is left to train on, and something to measure, whatever the hashes are
-        and (is_heldout(opening, config.heldout_share) or opening == lowest)
-        for opening in openings
-    ]
+    held = held_out([dialogue.opening_id for dialogue, _ in fitting], config.heldout_share)
     train = [one for one, out in zip(fitting, held, strict=True) if not out]
     stay = set(cap_user_derived([dialogue for dialogue, _ in train], config.user_derived_share, seed))
     for place, (dialogue, _) in enumerate(train):
@@ -406,6 +399,35 @@ def read_heldout(folder: Path) -> dict[str, Figure]:
 # The whole
 
 
+def sft_training(
+    config: SftConfig,
+    model_folder: Path,
+    data: Sequence[Dialogue] | Path,
+    seed: int,
+    left_out: LeftOut | None = None,
+    *,
+    name: str = "sft",
+) -> Train:
+    """`sft` as a stage that trains, on dialogues or on a file of them."""
+
+    def train(loop: LoopConfig, folder: Path, ui: Ui) -> None:
+        with ui.progress(name) as progress:
+            sft(
+                config,
+                loop,
+                model_folder,
+                read_dialogues(data) if isinstance(data, Path) else data,
+                folder,
+                seed,
+                say=indented(ui),
+                progress=progress,
+                device=best_device(),
+                left_out=left_out,
+            )
+
+    return train
+
+
 def finetune(
     run: SftRun,
     model_folder: Path,
@@ -421,39 +443,10 @@ def finetune(
         "dialogues": hashlib.sha256(json.dumps(shown).encode()).hexdigest(),
         "sft": run.sft.deciding(),
     }
-    stages = (
-        Stage(
-            "checkpoints",
-            partial(_train, run, model_folder, dialogues, left_out),
-            settings,
-            seed=run.seed,
-            in_place=True,
-            fresh=run.train.resume == "never",
-            again=run.train.resume not in ("auto", "never"),
-        ),
-        Stage("model", partial(_export, run.sft, model_folder, out), {}, ("checkpoints",)),
-    )
-    execute(stages, out, ui)
 
+    def export(folder: Path, ui: Ui) -> None:
+        export_like(model_folder, out / "checkpoints", folder, run.sft.template)
+        ui.say("  read back: logits and tokenizer are the trained model's")
 
-def _train(
-    run: SftRun, model_folder: Path, dialogues: Sequence[Dialogue], left_out: LeftOut | None, folder: Path, ui: Ui
-) -> None:
-    with ui.progress("sft") as progress:
-        sft(
-            run.sft,
-            run.train,
-            model_folder,
-            dialogues,
-            folder,
-            run.seed,
-            say=lambda text: ui.say(f"  {text}"),
-            progress=progress,
-            device=best_device(),
-            left_out=left_out,
-        )
-
-
-def _export(config: SftConfig, model_folder: Path, out: Path, folder: Path, ui: Ui) -> None:
-    export_like(model_folder, out / "checkpoints", folder, config.template)
-    ui.say("  read back: logits and tokenizer are the trained model's")
+    train = sft_training(run.sft, model_folder, dialogues, run.seed, left_out)
+    train_alone(train, settings, export, out, run.seed, run.train, ui)
