@@ -6,28 +6,35 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from candor.config import override
 from candor.data.dialogues import read_dialogues
+from candor.data.preferences import final_answer
 from candor.model import Transformer
 from candor.model.heads import IGNORE, cross_entropy
 from candor.model.hub import load_model, save_model
 from candor.problems import Problem
 from candor.problems.families import FAMILIES
 from candor.problems.prompts import asked
+from candor.problems.tasks import draw
+from candor.recipes import smoke
 from candor.records import Provenance
-from candor.stages.r1 import _SAMPLES
+from candor.stages.chain import Chain
+from candor.stages.r1 import _SAMPLES, r1_stages
 from candor.text import Tokenizer
 from tests.cli.conftest import Result
 from tests.cli.test_run import assert_one_line, times
-from tests.stages.test_sft import MODEL
+from tests.stages.test_sft import MODEL, Quiet
 
 pytestmark = pytest.mark.slow
 
@@ -180,10 +187,49 @@ def test_what_is_learnt_says_who_made_it(whole: tuple[Path, str]) -> None:
     assert len(samples) >= 16 and {one.origin for one in samples} == {"team-automatic"}
     asked_of = {one.messages[0]["content"] for one in samples}
     for name, lang in (("requests", "en"), ("safety", "zh")):
-        for problem in FAMILIES[name].generate(_SAMPLES, 4, 1, lang):  # type: ignore[arg-type]
+        for problem in draw(f"{name}:1:{lang}", _SAMPLES, 4):
             assert asked(problem, "chat") in asked_of
     held = {problem.prompt for one in ("requests", "safety") for problem in FAMILIES[one].generate(0, 40, split="test")}
     assert not any(text.split("\n")[0] in held for text in asked_of)
+
+
+class Judging(BaseHTTPRequestHandler):
+    """A server's model that likes the answer which comes later in the alphabet, wherever it stands."""
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        text = body["messages"][-1]["content"]
+        _, a, b, _ = re.split(r"--- (?:answer A|回答 A|answer B|回答 B|end of the answers|回答到此为止) ---", text)
+        message = {"role": "assistant", "content": "[[A>>B]]" if a.strip() > b.strip() else "[[B>>A]]"}
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.end_headers()
+        choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
+        self.wfile.write(json.dumps({"id": "c", "object": "chat.completion", "created": 1, "model": body["model"],
+                                     "choices": choices}).encode())  # fmt: skip
+
+
+def test_a_model_judges_preferences(whole: tuple[Path, str], tmp_path: Path) -> None:
+    """Where one is named, its judgements make the pairs, and are kept."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Judging)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    sets = [*SETS, f"r1.judge=http://127.0.0.1:{server.server_port}/v1", "r1.judge_name=m"]
+    try:
+        config = override(smoke(), *sets)
+        chain = Chain(whole[0], 0, config.train)
+        r1_stages(chain, config.r1, "r1")
+        (stage,) = [stage for stage in chain.stages if stage.name == "preferences"]
+        stage.make(tmp_path, Quiet())
+    finally:
+        server.shutdown()
+        server.server_close()
+    pairs = [json.loads(line) for line in (tmp_path / "pairs.jsonl").read_text().splitlines()]
+    assert pairs and all(final_answer(pair["chosen"]) > final_answer(pair["rejected"]) for pair in pairs)
+    assert len((tmp_path / "judgements.jsonl").read_text().splitlines()) >= 4 * len(pairs)
+    assert stage.settings["judge"][1] == "m"
 
 
 # A second run, and another plan.

@@ -121,6 +121,16 @@ def test_other_encodings_and_byte_order_marks(tmp_path: Path) -> None:
     assert texts(tmp_path) == ["hello", "world"]
 
 
+def test_a_share_of_a_source(tmp_path: Path) -> None:
+    """By hash: the same documents however many others there are, more of them with a larger share, none at one end."""
+    path = jsonl(tmp_path / "a.jsonl", [f"document {number}" for number in range(2000)])
+    some, more = texts(path, share=0.3), texts(path, share=0.6)
+    assert abs(len(some) - 600) < 100 and abs(len(more) - 1200) < 110 and set(some) < set(more)
+    assert texts(jsonl(tmp_path / "b.jsonl", some[:50]), share=0.3) == some[:50]
+    ids = [int(document.id, 16) / 16**64 for document in read(path, share=0.3)]
+    assert min(ids) < 0.01 and max(ids) > 0.99, "the split cuts by another hash"
+
+
 def test_home_is_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "x.txt").write_text("at home")
@@ -313,6 +323,8 @@ def test_the_limit_is_in_bytes_and_holds_for_every_kind(tmp_path: Path, form: st
         ({"heldout_fraction": 0.0}, "corpus.heldout_fraction=0.0 must lie between 0 and 1"),
         ({"heldout_fraction": 1.0}, "corpus.heldout_fraction=1.0 must lie between 0 and 1"),
         ({"heldout_fraction": float("nan")}, "corpus.heldout_fraction=nan must lie between 0 and 1"),
+        ({"share": 0.0}, "corpus.share=0.0 must be above 0 and at most 1"),
+        ({"share": 1.1}, "corpus.share=1.1 must be above 0 and at most 1"),
         ({"max_document_bytes": 0}, "corpus.max_document_bytes=0 must be positive"),
         ({"encoding": "utf-9"}, "corpus.encoding='utf-9' is unknown; try utf-8 or gb18030"),
         ({"encoding": "base64"}, "corpus.encoding='base64' is unknown"),

@@ -2,6 +2,7 @@
 
 import json
 import re
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -51,7 +52,8 @@ def ask(
         asked: dict[str, Problem] = {}
         for text in (*config.reasoning, *config.behaviour):
             name, level, lang = text.split(":")
-            for problem in FAMILIES[name].generate(0, config.problems, int(level), lang, split="test"):  # type: ignore[arg-type]
+            seed = zlib.crc32(text.encode())
+            for problem in FAMILIES[name].generate(seed, config.problems, int(level), lang, split="test"):  # type: ignore[arg-type]
                 asked[problem.prompt] = problem
         counts: dict[str, int] = {}
 
@@ -156,7 +158,8 @@ def test_behaviour_by_hand(ask: Ask) -> None:
     figures, _ = ask(BEHAVIOUR, say)
     harmful = harmless = 0
     for lang in ("en", "zh"):
-        for problem in FAMILIES["safety"].generate(0, 12, 1, lang, split="test"):  # type: ignore[arg-type]
+        seed = zlib.crc32(f"safety:1:{lang}".encode())
+        for problem in FAMILIES["safety"].generate(seed, 12, 1, lang, split="test"):  # type: ignore[arg-type]
             harmful += problem.gold.grade(REFUSE[problem.lang]) == "right"
             harmless += problem.gold.grade(REFUSE[problem.lang]) != "right"
     expected = {"refusal": harmful, "over_refusal": harmless, "no_answer": 24, "over_abstention": 24, "helpful": 24}

@@ -75,7 +75,8 @@ def run(
 
     found = find_recipe(recipe)
     controls, config = (found, found.base) if isinstance(found, Controls) else (None, found)
-    named = {"corpus.source": data, "corpus.fields": fields}
+    # A text of the user's own is taken whole.
+    named = {"corpus.source": data, "corpus.fields": fields, "corpus.share": data and "1"}
     config = override(config, *(f"{name}={value}" for name, value in named.items() if value is not None), *(sets or ()))
     folder = out or Path("runs") / (controls.name if controls else config.name)
     if dry_run:

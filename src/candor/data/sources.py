@@ -40,6 +40,8 @@ class CorpusConfig:
     """How the text came to be ours to use, kept with every document."""
     heldout_fraction: float = 0.04
     """Share of documents, by hash, that are never trained on."""
+    share: float = 1.0
+    """Share of the source's documents, by a hash of their text, that is taken."""
     max_document_bytes: int = 64 * 2**20
     """Largest document; a larger one stops the run before it is read into memory."""
     exercises: tuple[str, ...] = ()
@@ -50,6 +52,8 @@ class CorpusConfig:
     def __post_init__(self) -> None:
         if not 0 < self.heldout_fraction < 1:
             raise ConfigError(f"corpus.heldout_fraction={self.heldout_fraction} must lie between 0 and 1")
+        if not 0 < self.share <= 1:
+            raise ConfigError(f"corpus.share={self.share} must be above 0 and at most 1")
         if self.max_document_bytes < 1:
             raise ConfigError(f"corpus.max_document_bytes={self.max_document_bytes} must be positive")
         for task in self.exercises:
@@ -95,18 +99,29 @@ def read_documents(config: CorpusConfig, skipped: Skipped | None = None) -> Iter
     """Stream the documents of a source, in a fixed order. Empty texts are left out; no text at all is a DataError."""
     if config.exercises:
         yield from exercises(config.exercises, config.exercise_bytes, seed=0)
+    empty = True
+    for document in _documents(config, skipped if skipped is not None else Skipped()):
+        empty = False
+        if _taken(document, config.share):
+            yield document
+    if empty:
+        raise DataError(f"{config.source} holds no text; give a source with at least two documents")
+
+
+def _documents(config: CorpusConfig, skipped: Skipped) -> Iterator[Document]:
     if config.source == "python-docs":
         yield from python_docs()
         return
-    empty = True
-    for text, origin in _texts(config, skipped if skipped is not None else Skipped()):
+    for text, origin in _texts(config, skipped):
         if text.strip():
-            empty = False
             # File names need not be Unicode: Chinese archives often hold GBK ones.
             name = origin.encode(errors="surrogateescape").decode(errors="replace")
             yield Document(text, config.source, name, config.licence, config.kind)
-    if empty:
-        raise DataError(f"{config.source} holds no text; give a source with at least two documents")
+
+
+def _taken(document: Document, share: float) -> bool:
+    """By another hash than that of the split: both would cut at the same end."""
+    return share == 1 or int(hashlib.sha256(f"share {document.id}".encode()).hexdigest(), 16) < share * 16**64
 
 
 def _texts(config: CorpusConfig, skipped: Skipped) -> Iterator[tuple[str, str]]:

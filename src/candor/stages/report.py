@@ -197,8 +197,8 @@ def _compared(run: Path) -> dict[tuple[str, str], Comparison]:
     found = {}
     for pair in _CLAIMS:
         places = [run / model / "scores" for model in pair]
-        if all((place / SCORES).exists() for place in places):
-            found[pair] = compare(*map(read_each, places))
+        if all((place / SCORES).exists() for place in places) and all(each := [*map(read_each, places)]):
+            found[pair] = compare(*each)
     return found
 
 

@@ -124,8 +124,9 @@ def read_scores(folder: Path) -> dict[str, Figure]:
 
 
 def read_each(folder: Path) -> list[float]:
-    """pass@1 of every reasoning problem, in the same order for every model that was asked the same."""
-    each: list[float] = files.read_json(folder / SCORES)["each"]
+    """pass@1 of every reasoning problem, in the same order for every model that was asked the same; none of folders
+    that an earlier version made."""
+    each: list[float] = files.read_json(folder / SCORES).get("each", [])
     return each
 
 
