@@ -8,7 +8,7 @@ import pytest
 
 from candor.cli.collect import run_collect
 from candor.errors import ConfigError
-from candor.problems.families import FAMILIES
+from candor.problems.tasks import draw
 from candor.store import Reviews, open_store
 from tests.cli.conftest import Result
 from tests.infer.test_remote import Server, answer, server
@@ -18,7 +18,7 @@ __all__ = ["server"]
 
 @pytest.fixture
 def address(server: Server) -> str:
-    (problem,) = FAMILIES["arithmetic"].generate(0, 1, 1, "en")
+    (problem,) = draw("arithmetic:1:en", 0, 1)
     good = f" <think>Step by step it is so.</think> <answer>{problem.gold}</answer>"
     texts = [
         good,

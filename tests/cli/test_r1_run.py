@@ -347,7 +347,7 @@ def test_killed_twice_it_ends_with_the_same_stage_table(whole: tuple[Path, str],
 
 # With annotators, from a model folder.
 
-PROBLEMS = FAMILIES["arithmetic"].generate(0, 4, 1, "en")
+PROBLEMS = draw("arithmetic:1:en", 0, 4)
 
 
 def learnt(problem: Problem) -> str:
@@ -358,7 +358,7 @@ def learnt(problem: Problem) -> str:
 def knowing(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A base model that has learnt four sums by heart, thoughts included: there are drafts to decide on."""
     pairs = [(asked(problem, "plain"), learnt(problem)) for problem in PROBLEMS]
-    general = [problem.prompt + problem.solution for name in GENERAL.split(",") for problem in family(name)]
+    general = [problem.prompt + problem.solution for name in GENERAL.split(",") for problem in draw(name, 0, 4)]
     tokenizer = Tokenizer.train([*(a + b for a, b in pairs * 9), asked(PROBLEMS[0], "chat") * 3, *general], 700)
     config = replace(MODEL, vocab_size=tokenizer.vocab_size, num_nextn_predict_layers=0, max_position_embeddings=256)
     torch.manual_seed(0)
@@ -378,11 +378,6 @@ def knowing(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("knowing") / "model"
     save_model(model.eval(), folder, tokenizer=tokenizer)
     return folder
-
-
-def family(task: str) -> list[Problem]:
-    name, level, lang = task.split(":")
-    return FAMILIES[name].generate(0, 4, int(level), lang)  # type: ignore[arg-type]
 
 
 def test_people_decide_on_the_drafts(

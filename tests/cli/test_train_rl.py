@@ -12,8 +12,8 @@ import torch
 from candor import files
 from candor.model import Transformer
 from candor.model.hub import load_model, save_model
-from candor.problems.families import FAMILIES
 from candor.problems.prompts import asked
+from candor.problems.tasks import draw
 from candor.text import Tokenizer
 from tests.cli.conftest import Result
 from tests.infer.test_remote import Handler, Server, chat_answer, server
@@ -23,7 +23,7 @@ from tests.stages.test_sft import MODEL
 __all__ = ["server"]
 
 THOUGHT = "First I add what is there, one after the other, and then I look at it once more."
-PROBLEMS = FAMILIES["arithmetic"].generate(0, 6, 1, "en")
+PROBLEMS = draw("arithmetic:1:en", 0, 6)
 
 
 @pytest.fixture(scope="module")

@@ -17,8 +17,8 @@ from candor.evaluate.subject import open_subject
 from candor.model import Transformer
 from candor.model.hub import save_model
 from candor.problems import Problem
-from candor.problems.families import FAMILIES
 from candor.problems.prompts import asked
+from candor.problems.tasks import draw
 from candor.stages.collect import (
     COUNTS,
     SAMPLES,
@@ -41,11 +41,7 @@ __all__ = ["server"]
 
 CONFIG = CollectConfig(tasks=("words:2:en", "words:2:zh"), questions=6, samples=6)
 CHAT = replace(CONFIG, format="chat", keep=2)
-PROBLEMS = {
-    problem.prompt: problem
-    for lang in ("en", "zh")
-    for problem in FAMILIES["words"].generate(0, 40, 2, lang)  # type: ignore[arg-type]
-}
+PROBLEMS = {problem.prompt: problem for lang in ("en", "zh") for problem in draw(f"words:2:{lang}", 0, 40)}
 THOUGHTS = {
     "en": "First I add what each of them has ({seed}), then I see that the sum is what was asked for.",
     "zh": "先把每个人有的加起来（{seed}），再看一看这个和是不是题目要的。",
@@ -326,7 +322,7 @@ def test_requests_that_are_refused_are_counted_and_a_lost_server_is_not_an_answe
 
 
 def test_a_server_is_asked_as_well_as_a_folder(server: Server, tmp_path: Path, reviews: Reviews) -> None:
-    (problem,) = FAMILIES["words"].generate(0, 1, 2, "zh")
+    (problem,) = draw("words:2:zh", 0, 1)
     said = {"role": "assistant", "reasoning_content": "加起来就是了。", "content": f"答案是 \\boxed{{{problem.gold}}}"}
     choice = {"index": 0, "finish_reason": "stop", "message": said, "logprobs": None}
     server.script = [(200, {**answer(), "object": "chat.completion", "choices": [choice]})]

@@ -15,8 +15,8 @@ from candor.plan.estimate import estimate_training
 from candor.recipes import RECIPES
 from candor.stages.controls import Controls, run_controls
 from candor.stages.pipeline import RunConfig, run
-from candor.stages.r1 import MODELS, plan_of
-from candor.stages.report import notes
+from candor.stages.r1 import plan_of
+from candor.stages.report import NAMES, notes
 
 _RECIPE = '''"""A recipe of your own: `candor run {path} --dry-run` shows what it comes to."""
 
@@ -46,7 +46,7 @@ def carry_out(config: RunConfig, folder: Path) -> None:
     summary = files.read_json(folder / "report" / "summary.json")
     if "pretrain.bits_per_byte" in summary:
         _show_pretraining(terminal, folder, summary)
-    _show_stages(terminal, folder, summary)
+    _show_stages(terminal, summary)
     terminal.say("")
     terminal.say(f"report  {folder / 'report' / 'index.html'}")
     word = 'generate {} "your text"' if config.until == "base" else "chat {}"
@@ -74,9 +74,9 @@ def _show_pretraining(terminal: console.Terminal, folder: Path, summary: dict[st
     terminal.say(textwrap.indent(sample["text"], "  "))
 
 
-def _show_stages(terminal: console.Terminal, folder: Path, summary: dict[str, Any]) -> None:
+def _show_stages(terminal: console.Terminal, summary: dict[str, Any]) -> None:
     """The stage table: shares in percent, with their standard errors; on how much they rest, and what follows."""
-    models = [model for model in MODELS if f"{model}.pass_at_1" in summary]
+    models = [model for model in NAMES if f"{model}.pass_at_1" in summary]
     if not models:
         return
     measured = [key.split(".", 1) for key in summary if f"{key}_stderr" in summary]
@@ -96,7 +96,7 @@ def _show_stages(terminal: console.Terminal, folder: Path, summary: dict[str, An
         f"{summary['scores.k_other']} to others; temperature {summary['scores.temperature']:g}, "
         f"seed {summary['scores.seed']}"
     )
-    for english, _ in notes(folder):
+    for english, _ in notes(summary):
         terminal.say(f"  {english}")
 
 

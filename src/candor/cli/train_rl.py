@@ -40,7 +40,8 @@ def run_rl(
             [head, *([f"  {line['step']}", *(f"{100 * line[name]:.1f}" for name in names)] for line in watched)]
         )
         terminal.say("")
-    terminal.say(f"answers through training  {folder / 'checkpoints' / TRANSCRIPTS}")
+    if (transcripts := folder / "checkpoints" / TRANSCRIPTS).exists():
+        terminal.say(f"answers through training  {transcripts}")
     terminal.say(f"model  {folder / 'model'}   try: candor eval {folder / 'model'} --tasks arithmetic -k 4")
 
 

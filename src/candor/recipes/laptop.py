@@ -164,9 +164,9 @@ def _laptop_r1() -> R1Config:
         collected=CollectConfig(tasks=SUMS, questions=400, samples=2, format="plain", max_tokens=96),
         cold_start=lessons(3),
         rl=rl(16, SUMS, "chat", RewardConfig(accuracy=1.0, format=0.3, language=0.3)),
-        samples=CollectConfig(tasks=SUMS, questions=300, samples=3, format="chat", max_tokens=96, keep=2),
+        samples=CollectConfig(tasks=SUMS, questions=200, samples=3, format="chat", max_tokens=96, keep=2),
         general=(*UNKNOWN, *WORDS, *SAFETY, *REQUESTS),
-        general_each=150,
+        general_each=300,
         sft=lessons(3),
         preferences=CollectConfig(
             tasks=(*REQUESTS, *SAFETY), questions=100, samples=3, format="chat", max_tokens=64, strict=False

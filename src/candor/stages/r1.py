@@ -43,8 +43,6 @@ from candor.train.loop import LoopConfig
 
 Until = Literal["base", "r1_zero", "r1", "distilled"]
 """How far a run goes."""
-MODELS = ("base", "r1_zero", "dev1", "dev2", "dev3", "r1", "student", "distilled", "student_rl")
-"""Rows of the stage table, in the order in which they are made."""
 DIALOGUES, PAIRS, VERDICTS = "dialogues.jsonl", "pairs.jsonl", "verdicts.jsonl"
 JUDGEMENTS, REVIEWS = "judgements.jsonl", "reviews.db"
 """What the folders of data hold."""

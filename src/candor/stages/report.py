@@ -1,19 +1,18 @@
 """The report of a run: every headline figure as flat keys, the stage table, the curves, and a bilingual page."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from candor import files
 from candor.evaluate.compression import Compression
 from candor.evaluate.page import page
-from candor.evaluate.statistics import Comparison, Figure, compare
+from candor.evaluate.statistics import Figure, compare
 from candor.model.hub import config_from_hf
 from candor.plan.counts import count_parameters
 from candor.records import Provenance
 from candor.stages.plots import plot_pretraining, plot_rl
-from candor.stages.r1 import MODELS
 from candor.stages.rl import TRANSCRIPTS
 from candor.stages.scores import SCORES, read_each, read_scores
 
@@ -28,7 +27,7 @@ NAMES = {
     "distilled": "small, distilled · 小模型蒸馏",
     "student_rl": "small, RL alone · 小模型强化学习",
 }
-"""Rows of the stage table."""
+"""Rows of the stage table, in the order in which they are made."""
 COLUMNS = {
     "pass_at_1": "pass@1",
     "pass_at_k": "pass@k",
@@ -49,13 +48,11 @@ COLUMNS = {
 def write_report(name: str, run: Path, stages: Sequence[str], folder: Path) -> None:
     """Write `summary.json` (flat keys), the pictures and `index.html` from what `stages` left in `run`."""
     base = run / "base" if (run / "base").is_dir() else run
-    rows = {model: read_scores(run / model / "scores") for model in MODELS if f"{model}/scores" in stages}
+    rows = {model: read_scores(run / model / "scores") for model in NAMES if f"{model}/scores" in stages}
     settings = _settings(run, rows)
     summary: dict[str, Any] = {"run": name, **_model_figures(base / "model"), **_table_figures(rows)}
     summary |= {f"scores.{key}": settings[key] for key in ("k", "k_other", "temperature", "seed") if key in settings}
-    for (model, other), found in _compared(run).items():
-        at = f"claims.{model}_over_{other}"
-        summary |= {at: found.difference, f"{at}_stderr": found.stderr, f"{at}_p_value": found.p_value}
+    summary |= _claims(run, rows)
     pictures: dict[str, str] = {}
     heldout = sample = None
     if "corpus" in stages:
@@ -73,7 +70,8 @@ def write_report(name: str, run: Path, stages: Sequence[str], folder: Path) -> N
         if any("reward" in line for line in lines):
             plot_rl(lines, folder / f"{model}.png")
             pictures[NAMES[model]] = _inline(folder / f"{model}.png")
-            told[NAMES[model]] = _transcripts(run / model / "checkpoints" / TRANSCRIPTS)
+            if (transcripts := run / model / "checkpoints" / TRANSCRIPTS).exists():
+                told[NAMES[model]] = _transcripts(transcripts)
             summary |= {f"{model}.{key}": value for key, value in _rl_figures(lines).items()}
     files.write_json(folder / "summary.json", summary)
     html = page(
@@ -89,7 +87,7 @@ def write_report(name: str, run: Path, stages: Sequence[str], folder: Path) -> N
         settings=settings,
         pictures=pictures,
         transcripts=told,
-        notes=notes(run),
+        notes=notes(summary),
         provenance={stage: Provenance.read(run / stage) for stage in stages},
     )
     files.atomic_write(folder / "index.html", html)
@@ -177,29 +175,34 @@ _CLAIMS = {
 """What the paper says is better than what, in English and Chinese."""
 
 
-def notes(run: Path) -> list[tuple[str, str]]:
-    """What a run says of the paper's claims, whichever way it went: the same problems, paired; English and Chinese."""
+def _claims(run: Path, rows: Iterable[str]) -> dict[str, Any]:
+    """How these claims stand in a run, for the summary: differences of pass@1 on the same problems, paired."""
+    found: dict[str, Any] = {}
+    for model, other in _CLAIMS:
+        if {model, other} <= set(rows):
+            each = [read_each(run / name / "scores") for name in (model, other)]
+            if all(each):
+                result, at = compare(*each), f"claims.{model}_over_{other}"
+                found |= {at: result.difference, f"{at}_stderr": result.stderr, f"{at}_n": result.n,
+                          f"{at}_p_value": result.p_value}  # fmt: skip
+    return found
+
+
+def notes(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    """What a run's summary says of the paper's claims, whichever way it went; English and Chinese."""
     said = []
-    for (model, other), found in _compared(run).items():
-        en, zh = _CLAIMS[model, other]
-        points, error, p = 100 * found.difference, 100 * (found.stderr or 0), found.p_value
+    for (model, other), (en, zh) in _CLAIMS.items():
+        if (at := f"claims.{model}_over_{other}") not in summary:
+            continue
+        points, error, p = 100 * summary[at], 100 * (summary[f"{at}_stderr"] or 0), summary[f"{at}_p_value"]
         better = ("better", "更好") if points > 0 else ("worse", "更差")
         verdict = better if p <= 0.05 else ("no difference can be told", "看不出差异")
-        told = f"{points:+.1f} ± {error:.1f}"
+        told, n = f"{points:+.1f} ± {error:.1f}", summary[f"{at}_n"]
         said.append(
-            (f"pass@1 of {en}: {verdict[0]}, {told} points over {found.n} problems (p = {p:.2g}).",
-             f"{zh}：{verdict[1]}，pass@1 变化 {told} 个百分点（{found.n} 道题，p = {p:.2g}）。")
+            (f"pass@1 of {en}: {verdict[0]}, {told} points over {n} problems (p = {p:.2g}).",
+             f"{zh}：{verdict[1]}，pass@1 变化 {told} 个百分点（{n} 道题，p = {p:.2g}）。")
         )  # fmt: skip
     return said
-
-
-def _compared(run: Path) -> dict[tuple[str, str], Comparison]:
-    found = {}
-    for pair in _CLAIMS:
-        places = [run / model / "scores" for model in pair]
-        if all((place / SCORES).exists() for place in places) and all(each := [*map(read_each, places)]):
-            found[pair] = compare(*each)
-    return found
 
 
 def _transcripts(path: Path) -> dict[str, list[dict[str, Any]]]:
