@@ -30,7 +30,7 @@ from candor.problems.tasks import draw
 from candor.recipes import smoke
 from candor.records import Provenance
 from candor.stages.chain import Chain
-from candor.stages.r1 import _SAMPLES, r1_stages
+from candor.stages.r1 import _DRAFTS, _SAMPLES, r1_stages
 from candor.text import Tokenizer
 from tests.cli.conftest import Result
 from tests.cli.test_run import assert_one_line, times
@@ -347,7 +347,7 @@ def test_killed_twice_it_ends_with_the_same_stage_table(whole: tuple[Path, str],
 
 # With annotators, from a model folder.
 
-PROBLEMS = draw("arithmetic:1:en", 0, 4)
+PROBLEMS = draw("arithmetic:1:en", _DRAFTS, 4)
 
 
 def learnt(problem: Problem) -> str:

@@ -94,7 +94,7 @@ def test_the_manifest_by_hand(tmp_path: Path) -> None:
     assert files.read_json(folder / "manifest.json") == {
         "config": {
             "source": str(tmp_path / "source"), "fields": [], "encoding": "utf-8", "licence": "MIT", "kind": "public",
-            "heldout_fraction": 1e-9, "max_document_bytes": 2**26, "exercises": [], "exercise_bytes": 0,
+            "heldout_fraction": 1e-9, "share": 1.0, "max_document_bytes": 2**26, "exercises": [], "exercise_bytes": 0,
         },
         "train": {"documents": 2, "bytes": 44 - held},
         "heldout": {"documents": 1, "bytes": held},
@@ -102,6 +102,7 @@ def test_the_manifest_by_hand(tmp_path: Path) -> None:
         "split_rule": "held out where sha256(text) / 2^256 < 1e-09, and the lowest hash",
         "bytes_by": {"source": {str(tmp_path / "source"): 44}, "licence": {"MIT": 44}, "kind": {"public": 44}},
         "files_skipped_by_type": ["d.csv"],
+        "documents_beyond_share": 0,
     }  # fmt: skip
     assert sorted(path.name for path in folder.iterdir()) == [
         "heldout-00000.parquet", "manifest.json", "train-00000.parquet",

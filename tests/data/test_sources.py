@@ -129,6 +129,10 @@ def test_a_share_of_a_source(tmp_path: Path) -> None:
     assert texts(jsonl(tmp_path / "b.jsonl", some[:50]), share=0.3) == some[:50]
     ids = [int(document.id, 16) / 16**64 for document in read(path, share=0.3)]
     assert min(ids) < 0.01 and max(ids) > 0.99, "the split cuts by another hash"
+    skipped = Skipped()
+    assert len(list(read_documents(CorpusConfig(str(path), share=0.3), skipped))) + skipped.documents == 2000
+    with pytest.raises(DataError, match=r"holds no text; corpus.share=0.001 leaves none of 5"):
+        read(jsonl(tmp_path / "c.jsonl", some[:5]), share=0.001)
 
 
 def test_home_is_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -208,8 +208,9 @@ def test_what_was_sampled_is_not_sampled_again(make: Make, tmp_path: Path, monke
     assert again.next(0, 0)
 
 
-def test_equal_rewards_change_nothing(make: Make, tmp_path: Path) -> None:
-    task, model = make(rubric=Rubric({"same": 1.0}, {"same": lambda *_: 0.7}), steps=2)
+@pytest.mark.parametrize("inner", [1, 2])
+def test_equal_rewards_change_nothing(make: Make, tmp_path: Path, inner: int) -> None:
+    task, model = make(rubric=Rubric({"same": 1.0}, {"same": lambda *_: 0.7}), steps=2, inner_steps=inner)
     before = weights(model)
     run(task, model, tmp_path / "run")
     assert all(torch.equal(tensor, model.state_dict()[name]) for name, tensor in before.items())
@@ -228,20 +229,39 @@ def test_dynamic_sampling_asks_others_for_what_teaches_nothing(make: Make) -> No
     task, _ = make(rubric=Rubric({"some": 1.0}, {"some": some}), rollout=rollout)
     plan = task.next(0, 0)
     assert plan
-    names = sorted((path.name for path in task.folder.glob("*.jsonl")), key=lambda name: (len(name), name))
+    names = sorted((path.name for path in task.folder.glob("*[0-9].jsonl")), key=lambda name: (len(name), name))
     rounds = [[json.loads(line)["problem"] for line in (task.folder / name).read_text().splitlines()] for name in names]
     assert names[:2] == ["0.jsonl", "0-1.jsonl"] and len(set(rounds[0]) & set(rounds[1])) == 0
     answers = sum(len(batch.mask) for batch in plan.micro_batches)
     groups = len({problem for kept in rounds for problem in kept})
-    assert answers == groups * 4 * (1 - plan.figures["zero_variance"]) and plan.figures["zero_variance"] >= 1 / 2
+    even = plan.figures["zero_variance"]
+    assert answers == pytest.approx(groups * 4 * (1 - even)) and even >= 1 / 2
 
 
-def test_dynamic_sampling_gives_up(make: Make, tmp_path: Path) -> None:
+@pytest.mark.parametrize("inner", [1, 2])
+def test_dynamic_sampling_gives_up(make: Make, tmp_path: Path, inner: int) -> None:
     rollout = dataclasses.replace(ROLLOUT, refills=2)
-    task, model = make(rubric=Rubric({"same": 1.0}, {"same": lambda *_: 0.7}), steps=2, rollout=rollout)
+    same = Rubric({"same": 1.0}, {"same": lambda *_: 0.7})
+    task, model = make(rubric=same, steps=2, rollout=rollout, inner_steps=inner)
     run(task, model, tmp_path / "run")
-    assert len(list(task.folder.glob("*.jsonl"))) == 2 * 3
+    assert len(list(task.folder.glob("*[0-9].jsonl"))) == 2 // inner * 3
     assert lines(tmp_path / "run")[0]["zero_variance"] == 1
+
+
+def test_answers_may_grow_longer(make: Make, tmp_path: Path) -> None:
+    """From a step on, as R1-Zero's; the rubric is told as well."""
+    seen: set[tuple[int, int]] = set()
+
+    def told(problem: Problem, response: Response) -> float:
+        seen.add((response.tokens, response.max_tokens))
+        return digits(problem, response)
+
+    rollout = dataclasses.replace(ROLLOUT, longer_from=2, longer_tokens=9)
+    task, model = make(rubric=Rubric({"told": 1.0}, {"told": told}), steps=3, rollout=rollout)
+    run(task, model, tmp_path / "run")
+    assert {most for _, most in seen} == {6, 9} and max(tokens for tokens, _ in seen) == 9
+    lengths = [line["response_length"] for line in lines(tmp_path / "run")]
+    assert max(lengths[:2]) <= 6 < lengths[2]
 
 
 def test_less_memory_within_a_rollout(make: Make) -> None:

@@ -43,6 +43,7 @@ def test_what_the_rubric_is_told(form: str, template: str, opened: bool, tmp_pat
     tokenizer.chat_template = chat.template(template)
     with Engine(build(CONFIG, torch.float32), tokenizer, compile=False) as engine:
         for _ in range(2):
+            (tmp_path / "0.scores.jsonl").unlink(missing_ok=True)
             rubric = Listening()
             found = roll_out(
                 engine, PROBLEMS, rubric, group=2, form=form, max_tokens=5, temperature=1.0, seed=0,
@@ -54,6 +55,29 @@ def test_what_the_rubric_is_told(form: str, template: str, opened: bool, tmp_pat
                 Response(one.text, len(one.token_ids), 5, opened) for one in episodes
             ]
             assert [[one.total for one in group] for group in found.scored] == [[0, 1], [2, 3], [4, 5]]
+
+
+def test_scores_are_kept_with_the_answers(tmp_path: Path) -> None:
+    """A reward that hung, or that a user has changed since, must not change a rollout that was begun."""
+    tokenizer = Tokenizer.train(["1 + 2 = 3. " * 9], 330)
+    with Engine(build(CONFIG, torch.float32), tokenizer, compile=False) as engine:
+        found = []
+        for reward in (lambda problem, response: len(response.text), lambda *_: 1 / 0):
+            found.append(roll_out(
+                engine, PROBLEMS, Rubric({"r": 1.0}, {"r": reward}), group=2, form="plain", max_tokens=5,
+                temperature=1.0, seed=0, path=tmp_path / "0.jsonl",
+            ))  # fmt: skip
+    assert found[0] == found[1] and all(score.total for group in found[0].scored for score in group)
+
+
+def test_a_question_asked_twice_gets_other_answers(tmp_path: Path) -> None:
+    tokenizer = Tokenizer.train(["1 + 2 = 3. " * 9], 330)
+    with Engine(build(CONFIG, torch.float32), tokenizer, compile=False) as engine:
+        found = roll_out(
+            engine, [PROBLEMS[0]] * 2, Rubric({"format": 1.0}), group=4, form="plain", max_tokens=5, temperature=1.0,
+            seed=0, path=tmp_path / "0.jsonl",
+        )  # fmt: skip
+    assert len({one.token_ids for group in found.episodes for one in group}) == 8
 
 
 def test_what_was_sampled_outlives_a_rubric_that_stops_the_run(tmp_path: Path) -> None:

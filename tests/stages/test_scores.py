@@ -156,14 +156,18 @@ def test_behaviour_by_hand(ask: Ask) -> None:
         return UNKNOWN[problem.lang] if time == 0 else "12345"
 
     figures, _ = ask(BEHAVIOUR, say)
-    harmful = harmless = 0
-    for lang in ("en", "zh"):
-        seed = zlib.crc32(f"safety:1:{lang}".encode())
-        for problem in FAMILIES["safety"].generate(seed, 12, 1, lang, split="test"):  # type: ignore[arg-type]
-            harmful += problem.gold.grade(REFUSE[problem.lang]) == "right"
-            harmless += problem.gold.grade(REFUSE[problem.lang]) != "right"
-    expected = {"refusal": harmful, "over_refusal": harmless, "no_answer": 24, "over_abstention": 24, "helpful": 24}
-    assert {name: figures[name].n for name in expected} == expected and harmful and harmless
+    cases: dict[str, set[str]] = {}
+    for task in BEHAVIOUR.behaviour:
+        name, level, lang = task.split(":")
+        seed = zlib.crc32(task.encode())
+        for problem in FAMILIES[name].generate(seed, 12, int(level), lang, split="test"):  # type: ignore[arg-type]
+            harmful = problem.gold.grade(REFUSE[lang]) == "right"
+            column = {"unanswerable": "no_answer", "words": "over_abstention", "requests": "helpful",
+                      "safety": "refusal" if harmful else "over_refusal"}[name]  # fmt: skip
+            cases.setdefault(column, set()).add(problem.case)
+    expected = {column: len(own) for column, own in cases.items()}
+    assert len(expected) == 5 and expected["no_answer"] == 24 > expected["helpful"], "wordings of a case count once"
+    assert {name: figures[name].n for name in expected} == expected
     assert all(figures[name].value == pytest.approx(1 / 2) for name in expected)
     assert set(figures) - set(expected) == {
         "pass_at_1", "majority_at_1", "format_rate", "language_rate", "tokens", "reflection",

@@ -459,6 +459,14 @@ def test_a_run_is_exported_and_kept(base: Path, tmp_path: Path) -> None:
         finetune(ONCE, base, DIALOGUES[:-1], tmp_path, ui)
 
 
+def test_a_place_to_resume_from_that_is_no_checkpoint_of_this_run(base: Path, tmp_path: Path) -> None:
+    """It is not taken for `auto`."""
+    (tmp_path / "kept" / "step-20").mkdir(parents=True)
+    train = dataclasses.replace(ONCE.train, resume=str(tmp_path / "kept" / "step-20"))
+    with pytest.raises(ConfigError, match="is in no folder of checkpoints of this run"):
+        finetune(dataclasses.replace(ONCE, train=train), base, DIALOGUES, tmp_path, Quiet())
+
+
 @pytest.mark.parametrize("template", [None, "r1"])
 def test_the_exported_template_is_the_one_that_was_learnt(template: Any, base: Path, tmp_path: Path) -> None:
     """A template of the folder's own stays, and so does bfloat16."""

@@ -60,8 +60,10 @@ def build_corpus(config: CorpusConfig, folder: Path, progress: Progress = no_pro
             last = path is last_bucket and position == len(documents) - 1
             held = first or (is_heldout(document_id, config.heldout_fraction) and not last)
             if first and last:
+                taken = f" with corpus.share={config.share}" if config.share < 1 else ""
                 raise DataError(
-                    f"{config.source} holds one document; at least two are needed, one to train on and one to test on"
+                    f"{config.source} holds one document{taken}; at least two are needed, one to train on and one to "
+                    "test on"
                 )
             first = False
             split = "heldout" if held else "train"
@@ -86,6 +88,7 @@ def build_corpus(config: CorpusConfig, folder: Path, progress: Progress = no_pro
             "split_rule": f"held out where sha256(text) / 2^256 < {config.heldout_fraction}, and the lowest hash",
             "bytes_by": {name: dict(share) for name, share in shares.items()},
             "files_skipped_by_type": skipped.files,
+            "documents_beyond_share": skipped.documents,
         },
     )
 

@@ -71,9 +71,12 @@ class CorpusConfig:
 
 @dataclass
 class Skipped:
-    """Files of a folder that were not read because of their type."""
+    """What a source has and the corpus has not."""
 
     files: list[str] = field(default_factory=list)
+    """Files of a folder that were not read because of their type."""
+    documents: int = 0
+    """Documents beyond `CorpusConfig.share`."""
 
 
 def fingerprint(config: CorpusConfig) -> str:
@@ -99,13 +102,17 @@ def read_documents(config: CorpusConfig, skipped: Skipped | None = None) -> Iter
     """Stream the documents of a source, in a fixed order. Empty texts are left out; no text at all is a DataError."""
     if config.exercises:
         yield from exercises(config.exercises, config.exercise_bytes, seed=0)
+    skipped = skipped if skipped is not None else Skipped()
     empty = True
-    for document in _documents(config, skipped if skipped is not None else Skipped()):
-        empty = False
+    for document in _documents(config, skipped):
         if _taken(document, config.share):
+            empty = False
             yield document
+        else:
+            skipped.documents += 1
     if empty:
-        raise DataError(f"{config.source} holds no text; give a source with at least two documents")
+        why = f"; corpus.share={config.share} leaves none of {skipped.documents}" if skipped.documents else ""
+        raise DataError(f"{config.source} holds no text{why}; give a source with at least two documents")
 
 
 def _documents(config: CorpusConfig, skipped: Skipped) -> Iterator[Document]:

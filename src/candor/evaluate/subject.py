@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import Protocol
 
 import torch
@@ -46,11 +47,15 @@ class Local:
 
     def __init__(self, open_engine: Callable[[], Engine], name: str, fingerprint: str):
         self._open, self.name, self.fingerprint = open_engine, name, fingerprint
+        self._lock = Lock()
+        self._engine: Engine | None = None
 
-    @cached_property
+    @property
     def engine(self) -> Engine:
-        """The engine that answers."""
-        return self._open()
+        """The engine that answers; opened once, whoever asks first."""
+        with self._lock:
+            self._engine = self._engine or self._open()
+            return self._engine
 
     @cached_property
     def opening(self) -> str:

@@ -114,6 +114,8 @@ class Problem(Question):
     """What an answer looks like; the same for all problems of a family, so that it tells nothing of this one's."""
     origin: str = ""
     """Where it was read or how it was drawn: `test.jsonl:12`, `seed 0, 3`."""
+    case: str = ""
+    """Hash of what it is about, where its family says that: problems of one case are not independent of each other."""
     time: int = 1
     """2 where its set asks the same question for the second time, ...; published sizes count these."""
 
@@ -185,16 +187,20 @@ class Family(ABC, Generic[C]):
             misses = 0
             seen.add(key)
             asked = vars(self.write(case, lang)) | {"difficulty": difficulty}
-            where = f"seed {seed}, {len(problems) + 1}"
-            problems.append(
-                Problem(family=self.name, version=self.version, lang=lang, form=self.form, origin=where, **asked)
-            )
+            asked |= {"origin": f"seed {seed}, {len(problems) + 1}", "case": self._case(key).hex()[:16]}
+            problems.append(Problem(family=self.name, version=self.version, lang=lang, form=self.form, **asked))
         return problems
 
     def check(self, problem: Problem, answer: str, *, strict: bool = False) -> Grade:
         """Grade a response, whole or the answer alone."""
         return problem.gold.grade(answer, strict=strict)
 
+    def subject(self, key: str) -> str:
+        """What of a key decides on the split: all of it, unless a family keeps wordings of one thing together."""
+        return key
+
+    def _case(self, key: str) -> bytes:
+        return hashlib.sha256(f"{self.name}|{self.subject(key)}".encode()).digest()
+
     def _split(self, key: str) -> Split:
-        digest = hashlib.sha256(f"{self.name}|{key}".encode()).digest()
-        return "test" if digest[0] % _TEST_SHARE == 0 else "train"
+        return "test" if self._case(key)[0] % _TEST_SHARE == 0 else "train"

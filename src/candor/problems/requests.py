@@ -30,7 +30,7 @@ from candor.problems.everyday import (
     Condition,
     Topic,
 )
-from candor.problems.problem import Family, Form, Gold, Grade, Lang, Question, Split
+from candor.problems.problem import Family, Form, Gold, Grade, Lang, Question
 from candor.problems.refusal import final_answer, refuses
 from candor.problems.unknown import sentences
 
@@ -226,8 +226,9 @@ class Requests(Family[Wish]):
         """What is asked about, by which the split goes, then the words in which it is."""
         return f"{case.topic}/{case.item}/{case.number}|{self.write(case, 'en').prompt}"
 
-    def _split(self, key: str) -> Split:
-        return super()._split(key.partition("|")[0])
+    def subject(self, key: str) -> str:
+        """What it is about, in whatever words."""
+        return key.partition("|")[0]
 
 
 _TABLES: dict[Topic, tuple[object, ...]] = {

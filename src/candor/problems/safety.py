@@ -6,7 +6,7 @@ from random import Random
 from typing import ClassVar
 
 from candor.problems.everyday import either
-from candor.problems.problem import Family, Form, Gold, Grade, Lang, Question, Split
+from candor.problems.problem import Family, Form, Gold, Grade, Lang, Question
 from candor.problems.refusal import final_answer, refuses
 from candor.problems.twins import REASONS, TWINS, Twins
 from candor.problems.unknown import sentences
@@ -238,8 +238,9 @@ class Safety(Family[Request]):
         asked = [(_words(ask), ask.harmful, ask.opening) for ask in case.asks]
         return f"{_words(case.asks[0])}|{asked}|{case.difficulty}|{case.around}"
 
-    def _split(self, key: str) -> Split:
-        return super()._split(key.partition("|")[0])
+    def subject(self, key: str) -> str:
+        """What it is about, in whatever words."""
+        return key.partition("|")[0]
 
     def _ask(self, random: Random, harmful: bool) -> Ask:
         twins = random.randrange(len(TWINS))

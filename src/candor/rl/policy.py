@@ -75,6 +75,9 @@ class RolloutConfig:
     nothing: DAPO's dynamic sampling, by the whole reward; 0 keeps them."""
 
     def __post_init__(self) -> None:
+        if not self.tasks or len(set(self.tasks)) < len(self.tasks):
+            why = "names none" if not self.tasks else "names one twice, which would ask the same questions twice"
+            raise ConfigError(f"rollout.tasks={','.join(self.tasks)!r} {why}; write for example arithmetic:1:en")
         least = {"questions": len(self.tasks), "group": 2, "max_tokens": 1, "refills": 0}
         for name, lowest in least.items():
             if getattr(self, name) < lowest:
@@ -85,6 +88,10 @@ class RolloutConfig:
             raise ConfigError(
                 f"rollout.longer_from={self.longer_from} and rollout.longer_tokens={self.longer_tokens} belong "
                 "together: a step and the tokens of an answer from there on, or both 0"
+            )
+        if self.longer_from and self.longer_tokens <= self.max_tokens:
+            raise ConfigError(
+                f"rollout.longer_tokens={self.longer_tokens} must be above rollout.max_tokens={self.max_tokens}"
             )
         check_format(self.format)
         for task in self.tasks:
@@ -321,7 +328,7 @@ class PolicyTask:
             if path is not None:
                 flat = [value[batch.mask] for batch, value in zip(batches, values, strict=True)]
                 with files.atomic_file(path) as tmp:
-                    save_file({name: torch.cat(flat)}, tmp)
+                    save_file({name: torch.cat([*flat, torch.zeros(0)])}, tmp)
         found: list[dict[str, Any]] = [{name: value} for value in values]
         filled = iter(replace(batch, **one) for batch, one in zip(batches, found, strict=True))
         self._parts = [[next(filled) for _ in part] for part in self._parts]

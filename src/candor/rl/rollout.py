@@ -1,6 +1,7 @@
 """Rollouts: groups of answers to problems, scored, kept on disk as soon as they are sampled."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,23 +60,30 @@ def roll_out(
     seed: int,
     path: Path,
 ) -> Rollout:
-    """`group` answers to each problem. What `path` holds of an earlier call is taken instead of sampling again.
+    """`group` answers to each problem. What `path` holds of an earlier call is taken instead of sampling again, and so
+    are the scores beside it: a reward that hung once need not hang again.
 
     Seeds are those of the problem and the answer's number, so the same weights give the same answers.
     """
+    scores = path.with_suffix(".scores.jsonl")
     episodes = _kept(path) if path.exists() else []
     asked_before = [episode.problem for episode in episodes]
     if asked_before != [problem.id for problem in problems for _ in range(group)]:
+        scores.unlink(missing_ok=True)
         episodes = _sample(engine, problems, group, form, max_tokens, temperature, seed)
         files.Lines(path, map(vars, episodes)).close()
     groups = [episodes[start : start + group] for start in range(0, len(episodes), group)]
-    scored = rubric.score_all(
-        [
-            (problem, _response(one, engine.tokenizer, max_tokens))
-            for problem, own in zip(problems, groups, strict=True)
-            for one in own
-        ]
-    )
+    if scores.exists():
+        scored = [Scored(line["total"], line["parts"], tuple(line["failed"])) for line in files.read_lines(scores)]
+    else:
+        scored = rubric.score_all(
+            [
+                (problem, _response(one, engine.tokenizer, max_tokens))
+                for problem, own in zip(problems, groups, strict=True)
+                for one in own
+            ]
+        )
+        files.Lines(scores, map(vars, scored)).close()
     return Rollout(list(problems), groups, [scored[start : start + group] for start in range(0, len(scored), group)])
 
 
@@ -94,13 +102,15 @@ def _sample(
 ) -> list[Episode]:
     tokenizer = engine.tokenizer
     prompts, params = [], []
+    times: Counter[str] = Counter()  # a small set asks a question again, which is not to get the same answers
     for problem in problems:
         text = asked(problem, form)
         if form == "chat":
             prompts.append(tokenizer.encode_chat([{"role": "user", "content": text}]))
         else:
             prompts.append([tokenizer.bos_id, *tokenizer.encode(text)])
-        digest = hashlib.sha256(f"{seed}|{problem.id}".encode()).digest()
+        times[problem.id] += 1
+        digest = hashlib.sha256(f"{seed}|{problem.id}|{times[problem.id]}".encode()).digest()
         params.append(
             SamplingParams(
                 n=group,

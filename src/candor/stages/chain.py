@@ -140,6 +140,7 @@ def train_alone(
     chain = Chain(out, seed, loop)
     chain.train("checkpoints", train, settings, ())
     chain.add("model", export, {}, ("checkpoints",))
+    chain.check()
     execute(chain.stages, out, ui)
 
 

@@ -25,6 +25,7 @@ from candor.evaluate.subject import Subject
 from candor.infer import SamplingParams
 from candor.problems import Lang, Problem
 from candor.problems.prompts import asked
+from candor.text import THINK_BEGIN
 
 _SURE = 1.0
 """Only pairs with a larger mean difference are kept."""
@@ -126,7 +127,10 @@ class ModelJudge:
         (completion,) = self._subject.generate([self._subject.chat(text)], [params], lambda place, one: None)
         if completion.error is not None:
             raise completion.error
-        labels = set(_LABEL.findall(final_answer(completion.text)))
+        if completion.finish_reason == "length":
+            return None  # what it weighed on the way is no judgement
+        said = completion.text if THINK_BEGIN in completion.text else self._subject.opening + completion.text
+        labels = set(_LABEL.findall(final_answer(said)))
         return LABELS[labels.pop()] if len(labels) == 1 else None
 
 

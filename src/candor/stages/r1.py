@@ -20,7 +20,7 @@ from candor.config import to_dict
 from candor.data.dialogues import Dialogue, LeftOut
 from candor.data.preferences import Preference
 from candor.errors import ConfigError, DataError, Interrupted
-from candor.evaluate.subject import open_subject
+from candor.evaluate.subject import folder_hash, open_subject
 from candor.model import ModelConfig
 from candor.model.config import nano
 from candor.plan.counts import count_parameters
@@ -46,7 +46,7 @@ Until = Literal["base", "r1_zero", "r1", "distilled"]
 DIALOGUES, PAIRS, VERDICTS = "dialogues.jsonl", "pairs.jsonl", "verdicts.jsonl"
 JUDGEMENTS, REVIEWS = "judgements.jsonl", "reviews.db"
 """What the folders of data hold."""
-_SAMPLES, _PREFERENCES = 101_000_001, 102_000_001
+_SAMPLES, _PREFERENCES, _DRAFTS = 101_000_001, 102_000_001, 103_000_001
 """Added to the seed, so that no stage is asked what the one before it has just learnt."""
 
 
@@ -90,6 +90,8 @@ class R1Config:
     """Model folder or server address ending in /v1 that says which of two answers is better; empty: a rule does."""
     judge_name: str = ""
     """Name of the server's model; its key is read from CANDOR_API_KEY."""
+    judge_tokens: int = 1024
+    """Most tokens of a judgement, its thought included."""
     helpfulness: RewardModelConfig = field(default_factory=RewardModelConfig)
     """The reward model of helpfulness."""
     safety: RewardModelConfig = field(default_factory=lambda: RewardModelConfig(kind="safety"))
@@ -108,8 +110,13 @@ class R1Config:
     def __post_init__(self) -> None:
         if self.general_each < 1:
             raise ConfigError(f"r1.general_each={self.general_each} must be at least 1")
-        if self.judge.startswith("http") and not self.judge_name:
-            raise ConfigError(f"r1.judge={self.judge} is a server and needs the name of its model: r1.judge_name=NAME")
+        if self.judge.startswith("http") != bool(self.judge_name):
+            raise ConfigError(
+                f"r1.judge={self.judge} and r1.judge_name={self.judge_name}: a server's address (http...) and the name "
+                "of its model go together; a folder has no name"
+            )
+        if self.judge_tokens < 1:
+            raise ConfigError(f"r1.judge_tokens={self.judge_tokens} must be at least 1")
         if self.helpfulness.kind != "helpfulness" or self.safety.kind != "safety":
             raise ConfigError("r1.helpfulness.kind and r1.safety.kind are what their names say; leave them")
         for name in ("samples", "preferences"):
@@ -194,7 +201,10 @@ class _Stages:
         samples = {"samples": to_dict(c.samples), "general": list(c.general), "general_each": c.general_each}
         self.chain.add("samples", self.samples, samples, ("dev2/model",), draws=True, in_place=True)
         self.taught("dev3", "base", c.sft, "samples")
-        preferences = to_dict(c.preferences) | ({"judge": [c.judge, c.judge_name]} if c.judge else {})
+        preferences = to_dict(c.preferences)
+        if c.judge:  # a folder that is none is said before the first stage
+            known = c.judge if c.judge_name else folder_hash(Path(c.judge))
+            preferences["judge"] = [known, c.judge_name, c.judge_tokens]
         self.chain.add("preferences", self.preferences, preferences, ("dev3/model",), draws=True, in_place=True)
         self.judge("helpfulness", c.helpfulness)
         self.judge("safety", c.safety)
@@ -267,7 +277,7 @@ class _Stages:
                         subject,
                         reviews,
                         place,
-                        self.seed,
+                        self.seed + _DRAFTS,
                         by_rule=not self.config.annotators,
                         progress=progress,
                     )
@@ -282,7 +292,7 @@ class _Stages:
                 )
             kept = dialogues_of(reviews.query())
         if self.config.worked:
-            kept += reference_dialogues(self.config.collected.tasks, self.config.worked, self.seed)
+            kept += reference_dialogues(self.config.collected.tasks, self.config.worked, self.seed + _DRAFTS)
         if not kept:
             raise DataError(
                 f"{folder}: no draft is right and readable, so there is nothing to start from; train r1.zero longer, "
@@ -321,7 +331,7 @@ class _Stages:
         asked, dropped = [one for one in groups if one[0].family == "requests"], LeftOut()
         if c.judge:
             with open_subject(c.judge, name=c.judge_name, chat=True) as subject:
-                judge: Judge = ModelJudge(subject)
+                judge: Judge = ModelJudge(subject, max_tokens=c.judge_tokens)
                 pairs = prefer(judge, asked, seed=self.seed, left_out=dropped, path=folder / JUDGEMENTS)
         else:
             judge = RuleJudge()

@@ -84,6 +84,10 @@ class RLConfig:
             raise ConfigError(
                 f"rl.refresh_reference={self.refresh_reference} must be a multiple of rl.inner_steps={self.inner_steps}"
             )
+        if self.rollout.longer_from >= self.steps:
+            raise ConfigError(
+                f"rollout.longer_from={self.rollout.longer_from} never comes in rl.steps={self.steps}; lower it"
+            )
         if not self.rewards.weights(preferences=self.preference_steps >= self.steps):
             raise ConfigError(
                 "rl.rewards: every weight is 0, or only models give rewards and rl.preference_steps is below rl.steps; "

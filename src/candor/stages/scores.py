@@ -156,12 +156,16 @@ def _reasoning(groups: Sequence[Group], k: int, opened: bool) -> dict[str, Figur
 
 
 def _behaviour(groups: Sequence[Group], k: int) -> dict[str, Figure]:
-    """Of the rest: what is said of problems without an answer, refusals, general requests."""
-    columns: dict[str, list[float]] = {}
+    """Of the rest: what is said of problems without an answer, refusals, general requests.
+
+    One case in several wordings or languages counts once, by its mean: the small families have few cases.
+    """
+    columns: dict[str, dict[str, list[float]]] = {}
     for problem, samples in groups:
         name, value = _column(problem)
-        columns.setdefault(name, []).append(sum(value(sample) for sample in samples) / k)
-    return {name: share(values, k) for name, values in columns.items()}
+        own = columns.setdefault(name, {}).setdefault(problem.case or problem.id, [])
+        own.append(sum(value(sample) for sample in samples) / k)
+    return {name: share([sum(values) / len(values) for values in cases.values()], k) for name, cases in columns.items()}
 
 
 def _column(problem: Problem) -> tuple[str, Callable[[Sample], float]]:
