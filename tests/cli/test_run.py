@@ -20,7 +20,7 @@ from candor.records import Provenance
 from candor.text import Tokenizer
 from tests.cli.conftest import Result, tiny
 
-STAGES = ("corpus", "tokenizer", "tokens", "checkpoints", "model", "evals", "report")
+STAGES = ("corpus", "tokenizer", "tokens", "base/checkpoints", "base/model", "base/evals", "model", "report")
 
 
 @pytest.fixture
@@ -41,17 +41,18 @@ def test_every_stage_leaves_its_folder_with_its_provenance(finished: Path) -> No
         for name, digest in record.inputs.items():
             assert digest == made.get(name, digest)
         made[stage] = record.digest
-    assert Provenance.read(finished / "model").inputs == {name: made[name] for name in ("checkpoints", "tokenizer")}
+    inputs = Provenance.read(finished / "base" / "model").inputs
+    assert inputs == {name: made[name] for name in ("base/checkpoints", "tokenizer")}
 
 
 def test_summary_holds_what_the_evaluation_measured(finished: Path) -> None:
     summary = json.loads((finished / "report" / "summary.json").read_text())
-    heldout = json.loads((finished / "evals" / "heldout.json").read_text())
+    heldout = json.loads((finished / "base" / "evals" / "heldout.json").read_text())
     assert summary["pretrain.bits_per_byte"] == heldout["bits_per_byte"]
     assert summary["pretrain.tokens"] == 4096
     assert summary["pretrain.steps"] == 8
     assert all(not isinstance(value, dict | list) for value in summary.values())
-    lines = (finished / "checkpoints" / "metrics.jsonl").read_text().splitlines()
+    lines = (finished / "base" / "checkpoints" / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in lines] == list(range(1, 9))
     page = (finished / "report" / "index.html").read_text(encoding="utf-8")
     assert f"{heldout['bits_per_byte']:.3f}" in page and "内容由 AI 生成" in page
@@ -84,7 +85,7 @@ def test_a_second_run_keeps_everything(run_folder: Path, text: Path, candor_comm
     }
     code, out, err = candor_command(*tiny(run_folder, text))
     assert (code, err) == (0, "")
-    assert [f"{stage}: done before" in out for stage in STAGES] == [True] * 7
+    assert [f"{stage}: done before" in out for stage in STAGES] == [True] * len(STAGES)
     assert times(run_folder) == before
 
 
@@ -93,7 +94,7 @@ def test_only_what_a_change_touches_is_made_again(
 ) -> None:
     code, out, _ = candor_command(*tiny(run_folder, text, "export.dtype=bfloat16"))
     assert code == 0
-    assert [stage for stage in STAGES if f"{stage} ..." in out] == ["model", "evals", "report"]
+    assert [stage for stage in STAGES if f"{stage} ..." in out] == ["base/model", "base/evals", "model", "report"]
 
 
 def test_a_damaged_folder_is_named_and_made_again(
@@ -132,7 +133,7 @@ def test_sigterm_saves_and_the_same_command_ends_in_the_same_bits(
         stderr=subprocess.PIPE,
         text=True,
     )
-    metrics = out / "checkpoints" / "metrics.jsonl"
+    metrics = out / "base" / "checkpoints" / "metrics.jsonl"
     while process.poll() is None and not (metrics.exists() and metrics.read_text().count("\n") >= 3):
         time.sleep(0.01)
     process.terminate()
@@ -159,7 +160,7 @@ def test_public_data(
     named = ["--fields", fields] if fields else []
     code, said, err = candor_command(*tiny(tmp_path, public_data / data, "model.vocab_size=1000"), *named)
     assert (code, err) == (0, "")
-    figures = json.loads((tmp_path / "evals" / "heldout.json").read_text())
+    figures = json.loads((tmp_path / "base" / "evals" / "heldout.json").read_text())
     assert 1 < figures["bits_per_byte"] < 9
     heldout = "".join(document.text for document in read_corpus(tmp_path / "corpus", "heldout"))
     assert len(re.findall(script, heldout)) > 30
@@ -304,7 +305,7 @@ def test_starting_over_is_possible(run_folder: Path, text: Path, candor_command:
 def test_a_checkpoint_of_another_tokenizer_is_refused(
     finished: Path, text: Path, tmp_path: Path, candor_command: Callable[..., Result]
 ) -> None:
-    there = finished / "checkpoints" / "step-8"
+    there = finished / "base" / "checkpoints" / "step-8"
     result = candor_command(*tiny(tmp_path / "run", text, "model.vocab_size=330", f"train.resume={there}"))
     assert_one_line(result, f"{there} is of another run: tokenizer was", "train.resume=never")
 
@@ -313,7 +314,7 @@ def test_going_back_to_an_earlier_checkpoint(
     run_folder: Path, text: Path, candor_command: Callable[..., Result]
 ) -> None:
     model = (run_folder / "model" / "model.safetensors").read_bytes()
-    there = run_folder / "checkpoints" / "step-4"
+    there = run_folder / "base" / "checkpoints" / "step-4"
     code, out, _ = candor_command(*tiny(run_folder, text, f"train.resume={there}"))
     assert code == 0 and "step-8, which came after it" in out and "resumed after step 4" in out
     assert (run_folder / "model" / "model.safetensors").read_bytes() == model
@@ -369,7 +370,7 @@ def test_a_full_disk(small_disk: Path, text: Path, candor_command: Callable[...,
         if (small_disk / "run" / stage / Provenance.FILE).exists():
             Provenance.read(small_disk / "run" / stage).verify(small_disk / "run" / stage)
         else:
-            assert stage == "checkpoints"
+            assert stage in ("base", "base/checkpoints")
 
 
 @pytest.mark.slow
@@ -384,15 +385,15 @@ def test_a_file_that_may_not_grow(limit: int, text: Path, tmp_path: Path) -> Non
     )
     assert_one_line((done.returncode, done.stdout, done.stderr), "cannot write", "raise the limit")
     for stage in left_in(tmp_path / "run"):
-        if stage != "checkpoints":
+        if stage not in ("base", "base/checkpoints"):
             Provenance.read(tmp_path / "run" / stage).verify(tmp_path / "run" / stage)
 
 
 def left_in(run: Path) -> list[str]:
     """Names in the run folder but the lock: no temporary one may be among them."""
-    names = sorted(path.name for path in run.iterdir() if path.name != ".lock") if run.exists() else []
-    assert not [name for name in names if name.startswith(".")]
-    return names
+    paths = [path for folder in (run, run / "base") if folder.exists() for path in folder.iterdir()]
+    assert not [path for path in paths if path.name.startswith(".") and path.name != ".lock"]
+    return sorted(path.relative_to(run).as_posix() for path in paths if path.name != ".lock")
 
 
 def assert_one_line(result: Result, says: str, mend: str, code: int = 1) -> None:

@@ -56,8 +56,7 @@ def carry_out(config: RunConfig, folder: Path) -> None:
 
 
 def _show_pretraining(terminal: console.Terminal, folder: Path, summary: dict[str, Any]) -> None:
-    evals = folder / "base" / "evals" if (folder / "base").is_dir() else folder / "evals"
-    sample = files.read_json(evals / "sample.json")
+    sample = files.read_json(folder / "base" / "evals" / "sample.json")
     terminal.say("")
     terminal.say("Held-out text, bits per byte of the base model (less is better)", "bold")
     terminal.table(

@@ -97,7 +97,6 @@ def run(config: RunConfig, out: Path, ui: Ui) -> None:
 def stages_of(config: RunConfig, out: Path) -> tuple[Stage, ...]:
     """The stages of a run in order; their folders lie in `out`, and `model` is the one that the run is for."""
     c, chain = config, Chain(out, config.seed, config.train)
-    base = "" if c.until == "base" else "base/"
     if c.base_model:
         given = Path(c.base_model)
         chain.add("base/model", partial(_linked, given), {"base_model": folder_hash(given)})
@@ -107,15 +106,14 @@ def stages_of(config: RunConfig, out: Path) -> tuple[Stage, ...]:
         chain.add("tokenizer", partial(_tokenizer, size, out), {"vocab_size": size}, ("corpus",))
         chain.add("tokens", partial(_tokens, c, out), to_dict(c.tokens), ("corpus", "tokenizer"), draws=True)
         pretraining = {"model": to_dict(c.model), "pretrain": c.pretrain.deciding()}
-        chain.train(f"{base}checkpoints", partial(_checkpoints, c, out), pretraining, ("tokens",))
-        make = partial(_model, c, out, out / f"{base}checkpoints")
-        chain.add(f"{base}model", make, to_dict(c.export), (f"{base}checkpoints", "tokenizer"))
-        evaluating = partial(_evals, c, out, out / f"{base}model")
-        chain.add(f"{base}evals", evaluating, to_dict(c.evaluate), (f"{base}model", "corpus"), draws=True)
-    if c.until != "base":
-        r1_stages(chain, c.resolved_r1(), c.until)
-        last = "r1_zero/model" if c.until == "r1_zero" else "r1/model"
-        chain.add("model", partial(_linked, out / last), {}, (last,))
+        chain.train("base/checkpoints", partial(_checkpoints, c, out), pretraining, ("tokens",))
+        make = partial(_model, c, out, out / "base" / "checkpoints")
+        chain.add("base/model", make, to_dict(c.export), ("base/checkpoints", "tokenizer"))
+        evaluating = partial(_evals, c, out, out / "base" / "model")
+        chain.add("base/evals", evaluating, to_dict(c.evaluate), ("base/model", "corpus"), draws=True)
+    r1_stages(chain, c.resolved_r1(), c.until)
+    last = {"base": "base/model", "r1_zero": "r1_zero/model"}.get(c.until, "r1/model")
+    chain.add("model", partial(_linked, out / last), {}, (last,))
     chain.check()
     everything = tuple(stage.name for stage in chain.stages)
     chain.add("report", partial(_report, c, out, everything), {"name": c.name, "until": c.until}, everything)

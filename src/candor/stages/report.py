@@ -47,7 +47,7 @@ COLUMNS = {
 
 def write_report(name: str, run: Path, stages: Sequence[str], folder: Path) -> None:
     """Write `summary.json` (flat keys), the pictures and `index.html` from what `stages` left in `run`."""
-    base = run / "base" if (run / "base").is_dir() else run
+    base = run / "base"
     rows = {model: read_scores(run / model / "scores") for model in NAMES if f"{model}/scores" in stages}
     settings = _settings(run, rows)
     summary: dict[str, Any] = {"run": name, **_model_figures(base / "model"), **_table_figures(rows)}
