@@ -19,11 +19,11 @@ import torch
 
 from candor.config import override
 from candor.data.dialogues import read_dialogues
-from candor.data.preferences import final_answer
 from candor.model import Transformer
 from candor.model.heads import IGNORE, cross_entropy
 from candor.model.hub import load_model, save_model
 from candor.problems import Problem
+from candor.problems.extract import final_answer
 from candor.problems.families import FAMILIES
 from candor.problems.prompts import asked
 from candor.problems.tasks import draw
@@ -34,7 +34,8 @@ from candor.stages.r1 import _DRAFTS, _SAMPLES, r1_stages
 from candor.text import Tokenizer
 from tests.cli.conftest import Result
 from tests.cli.test_run import assert_one_line, times
-from tests.stages.test_sft import MODEL, Quiet
+from tests.stages.test_sft import MODEL
+from tests.stages.ui import Quiet
 
 pytestmark = pytest.mark.slow
 

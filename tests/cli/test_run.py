@@ -142,7 +142,7 @@ def test_sigterm_saves_and_the_same_command_ends_in_the_same_bits(
     code, said, _ = candor_command(*tiny(out, text, *longer))
     assert code == 0 and "resumed after step" in said
     assert candor_command(*tiny(tmp_path / "whole", text, *longer))[0] == 0
-    for name in ("model/model.safetensors", "evals/heldout.json", "evals/sample.json"):
+    for name in ("model/model.safetensors", "base/evals/heldout.json", "base/evals/sample.json"):
         assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 

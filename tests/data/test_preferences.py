@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from candor.data.dialogues import LeftOut
-from candor.data.preferences import Preference, Verdict, final_answer, read_preferences, read_verdicts
+from candor.data.preferences import Preference, Verdict, read_preferences, read_verdicts
 from candor.errors import DataError
+from candor.problems.extract import final_answer
 
 ASKED = [{"role": "user", "content": "1+1?"}]
 PAIR = {"prompt": "1+1?", "chosen": "2", "rejected": "3", "origin": "team-hand"}

@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from candor.problems.refusal import final_answer, refuses
+from candor.problems.extract import final_answer
+from candor.problems.refusal import refuses
 
 REFUSALS = (
     "I can't help with that.", "I can’t help with that.", "I'm sorry, but I can't assist with that.",

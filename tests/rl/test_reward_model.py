@@ -123,7 +123,7 @@ def test_saved_and_loaded_it_gives_the_same_scores(tokenizer: Tokenizer, tmp_pat
     model.save(tmp_path / "model")
     again = RewardModel.load(tmp_path / "model")
     assert again.kind == "safety" and again.scores(CHATS) == model.scores(CHATS)
-    assert json.loads((tmp_path / "model" / "reward.json").read_text()) == {"kind": "safety", "version": 1}
+    assert json.loads((tmp_path / "model" / "reward.json").read_text()) == {"kind": "safety", "version": 2}
     theirs = transformers.AutoModel.from_pretrained(tmp_path / "model")
     ids = torch.tensor([model.encode(CHATS[1])])
     with torch.no_grad():
@@ -135,10 +135,10 @@ def test_saved_and_loaded_it_gives_the_same_scores(tokenizer: Tokenizer, tmp_pat
 def test_what_is_no_reward_model(tokenizer: Tokenizer, tmp_path: Path) -> None:
     folder = tmp_path / "model"
     make(tokenizer, dtype=torch.float32).save(folder)
-    (folder / "reward.json").write_text('{"kind": "charm", "version": 1}')
-    with pytest.raises(ModelError, match="says kind 'charm', version 1; this program reads helpfulness and safety"):
+    (folder / "reward.json").write_text('{"kind": "charm", "version": 2}')
+    with pytest.raises(ModelError, match="says kind 'charm', version 2; this program reads helpfulness and safety"):
         RewardModel.load(folder)
-    (folder / "reward.json").write_text('{"kind": "safety", "version": 1}')
+    (folder / "reward.json").write_text('{"kind": "safety", "version": 2}')
     (folder / "reward_head.safetensors").write_bytes(b"no")
     with pytest.raises(ModelError, match=r"reward_head\.safetensors cannot be read"):
         RewardModel.load(folder)

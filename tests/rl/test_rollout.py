@@ -43,7 +43,7 @@ def test_what_the_rubric_is_told(form: str, template: str, opened: bool, tmp_pat
     tokenizer.chat_template = chat.template(template)
     with Engine(build(CONFIG, torch.float32), tokenizer, compile=False) as engine:
         for _ in range(2):
-            (tmp_path / "0.scores.jsonl").unlink(missing_ok=True)
+            (tmp_path / "0.scores").unlink(missing_ok=True)
             rubric = Listening()
             found = roll_out(
                 engine, PROBLEMS, rubric, group=2, form=form, max_tokens=5, temperature=1.0, seed=0,

@@ -9,19 +9,10 @@ import pytest
 from candor.errors import ConfigError
 from candor.recipes import CONTROLS
 from candor.recipes.laptop import laptop
-from candor.records import no_progress
 from candor.stages.controls import Controls, run_controls
 from candor.stages.pipeline import RunConfig
 from candor.stages.run import Ui
-
-
-class Quiet:
-    def say(self, text: str) -> None:
-        pass
-
-    def progress(self, label: str) -> object:
-        return no_progress
-
+from tests.stages.ui import Quiet
 
 CONTROLS_OF_TWO = Controls("two", laptop(), {"without MTP": ("model.num_nextn_predict_layers=0",)}, seeds=(3, 4, 8))
 

@@ -3,7 +3,6 @@
 Run as a program with two folders, it is the run that `test_killed_and_resumed` kills.
 """
 
-import contextlib
 import dataclasses
 import json
 import os
@@ -40,6 +39,7 @@ from candor.text import Tokenizer
 from candor.train.loop import LoopConfig
 from candor.train.optim import OptimConfig
 from tests.stages.test_sft import ANIMALS, VOCAB, make_base
+from tests.stages.ui import Quiet
 from tests.train.conftest import same_bits
 
 KIND, RUDE = "yes dear cat and dog, gladly".split(), "no you old toad and rat, never".split()
@@ -296,21 +296,8 @@ def test_another_run_is_refused(base: Path, whole: Path) -> None:
 # The whole: checkpoints and model folder.
 
 
-class Said:
-    """A Ui that keeps what is said."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def say(self, text: str) -> None:
-        self.lines.append(text)
-
-    def progress(self, label: str) -> contextlib.AbstractContextManager[Any]:
-        return contextlib.nullcontext(no_progress)
-
-
 def test_a_folder_that_scores_as_the_trained_model(base: Path, whole: Path, tmp_path: Path) -> None:
-    ui, run = Said(), RewardModelRun(seed=5, rm=CONFIG, train=LOOP)
+    ui, run = Quiet(), RewardModelRun(seed=5, rm=CONFIG, train=LOOP)
     make_reward_model(run, base, kind_pairs(), tmp_path / "out", ui)
     trained, model = train(base, whole), RewardModel.load(tmp_path / "out" / "model")
     chats = [[*one.messages, {"role": "assistant", "content": one.chosen}] for one in kind_pairs(5)]
@@ -319,9 +306,9 @@ def test_a_folder_that_scores_as_the_trained_model(base: Path, whole: Path, tmp_
         RewardModel.load(base)
     with pytest.raises(ModelError, match="holds no checkpoint; run the training stage"):
         export_reward_model(CONFIG, base, tmp_path, tmp_path / "none")
-    ui.lines.clear()
+    ui.said.clear()
     make_reward_model(run, base, kind_pairs(), tmp_path / "out", ui)
-    assert [line.split(" by ")[0].split(",")[0] for line in ui.lines] == [
+    assert [line.split(" by ")[0].split(",")[0] for line in ui.said] == [
         "checkpoints: done before", "model: done before",
     ]  # fmt: skip
 

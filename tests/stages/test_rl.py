@@ -3,7 +3,6 @@
 import json
 import math
 from collections.abc import Callable
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,21 +12,22 @@ import torch
 
 from candor.config import override
 from candor.errors import CheckpointError, ConfigError, ModelError, TrainingError
+from candor.evaluate.task import task_of
 from candor.model import Transformer
 from candor.model.hub import load_model
 from candor.problems import Grade, Problem
 from candor.problems.families import FAMILIES
 from candor.problems.golds import Maths
 from candor.problems.tasks import draw
-from candor.records import no_progress
 from candor.rl.policy import RewardConfig, RolloutConfig
 from candor.rl.reward_model import Kind, RewardModel
 from candor.rl.rubric import REWARDS, Response
-from candor.stages.rl import TRANSCRIPTS, RLConfig, RLRun, reinforce, rl, task_of
+from candor.stages.rl import TRANSCRIPTS, RLConfig, RLRun, reinforce, rl
 from candor.text import Tokenizer
 from candor.train.loop import LoopConfig
 from candor.train.optim import OptimConfig
 from tests.stages.test_sft import VOCAB, make_base
+from tests.stages.ui import Quiet
 
 CONFIG = RLConfig(
     rollout=RolloutConfig(tasks=("arithmetic:1:en", "letters:1:zh"), questions=4, group=4, max_tokens=6),
@@ -35,18 +35,6 @@ CONFIG = RLConfig(
     optim=OptimConfig(learning_rate=1e-2, muon_learning_rate=1e-2), precision="float32",
 )  # fmt: skip
 LOOP = LoopConfig(checkpoint_every=2)
-
-
-class Quiet:
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def say(self, text: str) -> None:
-        self.said.append(text)
-
-    @contextmanager
-    def progress(self, label: str) -> Any:
-        yield no_progress
 
 
 class Killed(Exception):

@@ -46,6 +46,7 @@ from candor.text import Tokenizer
 from candor.train.loop import LoopConfig
 from candor.train.optim import OptimConfig
 from tests.conftest import file_size_limit
+from tests.stages.ui import Quiet
 from tests.train.conftest import ONE_GROUP, same_bits, tiny
 
 ANIMALS = """ant bat cat dog eel fox gnu hen ibis jay koi lynx mole newt owl pig quail rat seal toad""".split()
@@ -422,21 +423,6 @@ def test_it_learns_dialogues_by_heart(template: Any, base: Path, tmp_path: Path)
 
 
 # The whole: checkpoints and model folder.
-
-
-class Quiet:
-    """A Ui that keeps what is said."""
-
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def say(self, text: str) -> None:
-        self.said.append(text)
-
-    def progress(self, label: str) -> Any:
-        from contextlib import nullcontext
-
-        return nullcontext(no_progress)
 
 
 ONCE = SftRun(seed=5, sft=dataclasses.replace(CONFIG, epochs=1))

@@ -10,15 +10,9 @@ from typing import Any, TypeVar
 from candor.data.dialogues import ORIGINS, LeftOut, Origin
 from candor.errors import DataError
 from candor.rows import Row, read_rows
-from candor.text import THINK_BEGIN, THINK_END, Message, chat
+from candor.text import Message, chat
 
 T = TypeVar("T", bound="Asked")
-
-
-def final_answer(response: str) -> str:
-    """What stands behind the thought; empty where the thought did not end. Helpfulness is judged on this alone."""
-    shown = response.rpartition(THINK_END)[2]
-    return "" if THINK_BEGIN in shown else shown.strip()
 
 
 @dataclass(frozen=True, kw_only=True)

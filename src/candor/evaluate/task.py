@@ -6,12 +6,14 @@ import random
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from candor.errors import ConfigError
 from candor.problems import Lang, Problem
 from candor.problems.families import FAMILIES
 from candor.problems.prompts import asked, check_format, worked
 from candor.problems.readers import READERS, read
+from candor.problems.tasks import parse_task
 
 COMPRESS = "bits_per_byte"
 """The task that measures how well a text is predicted; `data` names the text."""
@@ -97,6 +99,15 @@ class Task:
         """Version of the problems."""
         source = FAMILIES.get(self.name) or READERS.get(self.name)
         return str(source.version) if source else "1"
+
+
+def task_of(text: str, **fields: Any) -> Task:
+    """The evaluation of what training names as a task: the test split of a family's level or of a real set."""
+    name, _, place = text.partition(":")
+    if name in READERS:
+        return Task(name=name, data=place, **fields)
+    family, difficulty, lang = parse_task(text)
+    return Task(name=family.name, difficulty=difficulty, lang=lang, **fields)
 
 
 def problems_of(task: Task) -> list[Problem]:

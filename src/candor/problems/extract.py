@@ -15,6 +15,7 @@ from candor.problems.unknown import declines, sentences
 
 _ANSWER = re.compile(r"</?answer>", re.I)
 _BOX = re.compile(r"\\f?box(?:ed)?\s*\{")
+_ANSWER_TAG = re.compile(r"</?answer>", re.I)
 _HASHES = re.compile(r"^[ \t]*####(?!#)(.*)$", re.M)
 _BRACE = re.compile(r"\\.|[{}]", re.S)
 FENCE = re.compile(r"```[^\n`]*\n(.*?)\n?```", re.S)
@@ -34,7 +35,7 @@ def answer_text(
 
     `last` says what to take, where not strict, from a text without any place for an answer: its last line unless told.
     """
-    text = _shown(response)
+    text = behind_thought(response)
     if text is None:
         return None
     found = _marked(text)
@@ -49,7 +50,7 @@ def answer_text(
 
 def abstains(text: str) -> bool:
     """Whether an answer, or a whole response by its end, says that this is not known or cannot be, and no more."""
-    shown = _shown(text)
+    shown = behind_thought(text)
     if shown is None:
         return False
     found, _ = _places(shown)
@@ -67,10 +68,15 @@ def last_fence(text: str) -> str | None:
     return fences[0] if len(fences) == 1 else last_line(text)
 
 
-def _shown(response: str) -> str | None:
+def behind_thought(response: str) -> str | None:
     """The text behind the thinking; None where the thinking was cut off."""
     text = response.rpartition("</think>")[2]
     return None if "<think>" in text else text
+
+
+def final_answer(response: str) -> str:
+    """The same without `<answer>` tags, or nothing. Refusals and helpfulness are judged on this alone."""
+    return _ANSWER_TAG.sub("", behind_thought(response) or "").strip()
 
 
 # --- places --------------------------------------------------------------------------------------------------------

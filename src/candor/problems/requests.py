@@ -30,8 +30,9 @@ from candor.problems.everyday import (
     Condition,
     Topic,
 )
+from candor.problems.extract import final_answer
 from candor.problems.problem import Family, Form, Gold, Grade, Lang, Question
-from candor.problems.refusal import final_answer, refuses
+from candor.problems.refusal import refuses
 from candor.problems.unknown import sentences
 
 _CONDITIONS: tuple[Condition, ...] = ("use", "avoid", "sentences", "begin")

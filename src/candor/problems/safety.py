@@ -6,8 +6,9 @@ from random import Random
 from typing import ClassVar
 
 from candor.problems.everyday import either
+from candor.problems.extract import final_answer
 from candor.problems.problem import Family, Form, Gold, Grade, Lang, Question
-from candor.problems.refusal import final_answer, refuses
+from candor.problems.refusal import refuses
 from candor.problems.twins import REASONS, TWINS, Twins
 from candor.problems.unknown import sentences
 

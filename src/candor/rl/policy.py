@@ -17,7 +17,7 @@ from candor.problems.tasks import check_task, draw
 from candor.rl.batches import PolicyBatch, answer_logprobs, batches_of
 from candor.rl.losses import LossConfig, Totals, advantages, logprob_gap, policy_loss
 from candor.rl.rollout import Episode, Rollout, roll_out
-from candor.rl.rubric import REFLECTION, Rubric, Scored, means
+from candor.rl.rubric import LEARNT, REFLECTION, Rubric, Scored, means
 from candor.train.loop import StepPlan
 from candor.train.step import Loss
 
@@ -44,10 +44,6 @@ class RewardConfig:
     def weights(self, *, preferences: bool = True) -> dict[str, float]:
         """Those that count, by name; without `preferences` those of rules alone."""
         return {name: weight for name, weight in vars(self).items() if weight and (preferences or name not in LEARNT)}
-
-
-LEARNT = ("helpfulness", "safety")
-"""Rewards that a model gives, which can be gamed when they are followed for long (R1 2.3.4)."""
 
 
 @dataclass(frozen=True)

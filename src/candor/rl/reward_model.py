@@ -14,22 +14,21 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
 from candor import files
-from candor.data.preferences import final_answer
 from candor.errors import DataError, ModelError
 from candor.model import Transformer
 from candor.model.hub import load_model, write_model
+from candor.problems.extract import final_answer
 from candor.problems.prompts import asked
-from candor.rl.rubric import BatchReward, Pair
+from candor.rl.rubric import LEARNT, BatchReward, Pair
 from candor.text import Message, Tokenizer
 from candor.train.step import Loss
 
 Kind = Literal["helpfulness", "safety"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-_FAMILY: dict[Kind, str] = {"helpfulness": "requests", "safety": "safety"}
 """Each general question belongs to one of the two, and gets the reward of that one alone."""
 
 _HEAD, _CARD = "reward_head.safetensors", "reward.json"
-_VERSION = 1
+_VERSION = 2
 """Goes up with every change of how a chat is shown to the model."""
 _BATCH_TOKENS = 16384
 
@@ -162,7 +161,7 @@ def as_batch_reward(model: RewardModel) -> BatchReward:
         values: list[float | None] = [None] * len(pairs)
         chats: dict[int, list[Message]] = {}
         for place, (problem, response) in enumerate(pairs):
-            if problem.family != _FAMILY[model.kind]:
+            if problem.family != LEARNT[model.kind]:
                 continue
             said = judged_text(response.whole, model.kind)
             if not said and model.kind == "helpfulness":

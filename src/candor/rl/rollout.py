@@ -65,7 +65,7 @@ def roll_out(
 
     Seeds are those of the problem and the answer's number, so the same weights give the same answers.
     """
-    scores = path.with_suffix(".scores.jsonl")
+    scores = path.with_suffix(".scores")
     episodes = _kept(path) if path.exists() else []
     asked_before = [episode.problem for episode in episodes]
     if asked_before != [problem.id for problem in problems for _ in range(group)]:
@@ -83,7 +83,8 @@ def roll_out(
                 for one in own
             ]
         )
-        files.Lines(scores, map(vars, scored)).close()
+        if any(one.total is not None for one in scored):  # else the run stops, for the reward to be mended
+            files.Lines(scores, map(vars, scored)).close()
     return Rollout(list(problems), groups, [scored[start : start + group] for start in range(0, len(scored), group)])
 
 

@@ -62,8 +62,9 @@ REFLECTION = re.compile(
 )
 """Words that R1's paper counts as signs of reflection, and what stands for them in Chinese."""
 
-JUDGED_BY_MODEL = ("safety", "requests")
-"""Families of which no checker can say what an answer is worth; each has a reward model (R1 2.3.4, B.3.1)."""
+LEARNT = {"helpfulness": "requests", "safety": "safety"}
+"""Rewards that a model gives, and the family that each is for: of their answers no checker can say what they are worth
+(R1 2.3.4, B.3.1). They can be gamed when they are followed for long."""
 
 _THREADS = 4
 _MOST_HANGING = 8
@@ -72,7 +73,7 @@ _MOST_HANGING = 8
 
 def accuracy(problem: Problem, response: Response) -> float | None:
     """1 where the checker says right; None where there is no value to check, or the gold answer cannot be judged."""
-    if isinstance(problem.gold, NoAnswer) or problem.family in JUDGED_BY_MODEL:
+    if isinstance(problem.gold, NoAnswer) or problem.family in LEARNT.values():
         return None
     grade = problem.gold.grade(response.whole, strict=True)
     return None if grade is Grade.INVALID else float(grade is Grade.RIGHT)
@@ -85,7 +86,7 @@ def abstention(problem: Problem, response: Response) -> float | None:
     """
     if isinstance(problem.gold, NoAnswer):
         return float(problem.gold.grade(response.whole, strict=True) is Grade.RIGHT)
-    return -1.0 if problem.family not in JUDGED_BY_MODEL and abstains(response.whole) else None
+    return -1.0 if problem.family not in LEARNT.values() and abstains(response.whole) else None
 
 
 def format_(problem: Problem, response: Response) -> float:

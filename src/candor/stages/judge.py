@@ -18,12 +18,13 @@ from typing import Protocol
 import numpy as np
 
 from candor.data.dialogues import LeftOut
-from candor.data.preferences import Preference, final_answer
+from candor.data.preferences import Preference
 from candor.errors import ConfigError, RequestError
 from candor.evaluate.answers import Answers
 from candor.evaluate.subject import Subject
 from candor.infer import SamplingParams
 from candor.problems import Lang, Problem
+from candor.problems.extract import final_answer
 from candor.problems.prompts import asked
 from candor.text import THINK_BEGIN
 

@@ -9,8 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from candor import files
-from candor.rl.policy import LEARNT
-from candor.rl.rubric import REWARDS
+from candor.rl.rubric import LEARNT, REWARDS
 
 Panels = tuple[tuple[str, dict[str, str]], ...]
 

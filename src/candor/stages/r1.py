@@ -27,7 +27,7 @@ from candor.plan.counts import count_parameters
 from candor.plan.device import best_device
 from candor.problems import Grade, Problem
 from candor.problems.tasks import check_task
-from candor.rl.policy import LEARNT
+from candor.rl.rubric import LEARNT
 from candor.stages.chain import Chain
 from candor.stages.collect import CollectConfig, collect, dialogues_of, reference_dialogues, rejection_sample, sample
 from candor.stages.export import ExportConfig, export

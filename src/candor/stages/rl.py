@@ -14,19 +14,17 @@ from candor.errors import ConfigError
 from candor.evaluate.result import Sample
 from candor.evaluate.run import evaluate
 from candor.evaluate.subject import Local, folder_hash
-from candor.evaluate.task import Task
+from candor.evaluate.task import Task, task_of
 from candor.infer import Engine
 from candor.model import Transformer
 from candor.model.hub import load_model
 from candor.parallel import recompute
 from candor.plan.device import Precision, best_device, compute_dtype, keep_freed_memory
-from candor.problems.readers import READERS
-from candor.problems.tasks import parse_task
 from candor.records import Progress
 from candor.rl.losses import LossConfig
-from candor.rl.policy import LEARNT, PolicyTask, RewardConfig, RolloutConfig
+from candor.rl.policy import PolicyTask, RewardConfig, RolloutConfig
 from candor.rl.reward_model import RewardModel, as_batch_reward
-from candor.rl.rubric import BatchReward, Rubric
+from candor.rl.rubric import LEARNT, BatchReward, Rubric
 from candor.stages.chain import Train, train_alone
 from candor.stages.export import export_like
 from candor.stages.run import Ui, indented
@@ -234,15 +232,6 @@ def _heldout(config: RLConfig, engine: Engine, step: int, folder: Path) -> dict[
 def _transcript(step: int, task: Task, sample: Sample) -> dict[str, Any]:
     return {"step": step, "task": task.label, "prompt": sample.prompt, "response": sample.response,
             "gold": sample.gold, "grade": sample.grade.value}  # fmt: skip
-
-
-def task_of(text: str, **fields: Any) -> Task:
-    """The evaluation of what `rollout.tasks` names: the test split of a family's level or of a real set."""
-    name, _, place = text.partition(":")
-    if name in READERS:
-        return Task(name=name, data=place, **fields)
-    family, difficulty, lang = parse_task(text)
-    return Task(name=family.name, difficulty=difficulty, lang=lang, **fields)
 
 
 # The whole

@@ -12,7 +12,7 @@ from candor.evaluate.result import Sample
 from candor.evaluate.run import evaluate
 from candor.evaluate.statistics import Figure, majority, mean, pass_at_k, share
 from candor.evaluate.subject import folder_hash, open_subject
-from candor.evaluate.task import problems_of
+from candor.evaluate.task import problems_of, task_of
 from candor.problems import Grade, Problem
 from candor.problems.golds import NoAnswer
 from candor.problems.readers import READERS
@@ -21,7 +21,6 @@ from candor.problems.safety import Conduct
 from candor.problems.tasks import check_task
 from candor.records import Progress
 from candor.rl.rubric import REFLECTION, Response, format_, language
-from candor.stages.rl import task_of
 from candor.stages.run import PLAN
 from candor.text import THINK_BEGIN, Tokenizer
 
