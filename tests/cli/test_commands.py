@@ -28,7 +28,7 @@ def test_generate_streams_text_and_keeps_the_notice_apart(finished: Path, candor
 
 def test_generate_continues_what_the_run_sampled(finished: Path, candor_command: Command) -> None:
     """The sample of the run's evaluation, asked for again on the command line."""
-    sample = json.loads((finished / "evals" / "sample.json").read_text())
+    sample = json.loads((finished / "base" / "evals" / "sample.json").read_text())
     options = {"--max-tokens": "max_tokens", "--temperature": "temperature", "--top-p": "top_p", "--seed": "seed"}
     given = [str(word) for option, name in options.items() for word in (option, sample["sampling"][name])]
     code, out, _ = candor_command("generate", finished / "model", sample["prompt"], *given)
