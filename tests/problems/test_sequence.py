@@ -70,15 +70,15 @@ def assert_splits_apart(family: Family[Any], n: int = 60) -> None:
 
 def assert_plenty(family: Family[Any], seconds: float = 2.0) -> None:
     """Well over 20,000 cases at each difficulty, by how seldom 1,000 draws meet: n² / 2N pairs of N equally likely
-    ones; and 1,000 test problems take no longer than this (twice as long on a slow machine), though seven draws of
-    eight belong to the train split."""
+    ones; and 1,000 test problems take about this long (ten times would say that drawing goes in circles), though seven
+    draws of eight belong to the train split."""
     for difficulty in LEVELS:
         random = Random(difficulty)
         met = 1000 - len({repr(family.draw(random, difficulty)) for _ in range(1000)})
         assert met < 1000**2 / 2 / 20_000, f"{met} of 1,000 draws at difficulty {difficulty} met another"
         start = time.process_time()
         assert len(family.generate(0, 1000, difficulty, split="test")) == 1000
-        assert time.process_time() - start < 2 * seconds
+        assert time.process_time() - start < 10 * seconds
 
 
 # Sequences
