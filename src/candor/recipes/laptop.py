@@ -76,7 +76,7 @@ def laptop_controls() -> Controls:
 
 
 def smoke() -> RunConfig:
-    """The same stages as `laptop` in two minutes: shows that everything works, trains next to nothing."""
+    """The same stages as `laptop` in about a minute: shows that everything works, trains next to nothing."""
     base = laptop()
     r1 = base.r1
     return replace(
@@ -189,7 +189,7 @@ def _laptop_r1() -> R1Config:
             optim=_muon(1e-2),
             schedule=ScheduleConfig(warmup_steps=10, batch_start=8, batch=16),
         ),
-        distill=lessons(3),
+        distill=lessons(6),
         student_rl=rl(15, SUMS, "plain", by_rule),
     )
 
