@@ -10,8 +10,9 @@ from typing import Any, Literal
 
 from candor import files
 from candor.errors import ConfigError, ModelError
+from candor.plan.device import best_device
 from candor.stages.export import export_like
-from candor.stages.run import PLAN, Stage, Ui, execute
+from candor.stages.run import PLAN, Stage, Ui, execute, indented
 from candor.train.loop import LoopConfig
 
 Template = Literal["v3", "r1"]
@@ -125,6 +126,16 @@ def _anew(make: Callable[[Path, Ui], None], folder: Path, ui: Ui) -> None:
 
 def _export(source: Path, checkpoints: Path, template: Template | None, folder: Path, ui: Ui) -> None:
     export_like(source, checkpoints, folder, template)
+
+
+def training(name: str, work: Callable[..., object]) -> Train:
+    """`work` as a stage that trains: it is called with `loop`, `folder`, `say`, `progress` and `device`."""
+
+    def train(loop: LoopConfig, folder: Path, ui: Ui) -> None:
+        with ui.progress(name) as progress:
+            work(loop=loop, folder=folder, say=indented(ui), progress=progress, device=best_device())
+
+    return train
 
 
 def train_alone(

@@ -15,7 +15,7 @@ from candor.model.config import nano
 from candor.plan.counts import count_parameters
 from candor.plan.device import best_device, device_memory
 from candor.plan.estimate import HardwareConfig
-from candor.stages.chain import Chain, link_folder
+from candor.stages.chain import Chain, link_folder, training
 from candor.stages.export import ExportConfig, export
 from candor.stages.measure import EvaluateConfig, evaluate
 from candor.stages.pretrain import PretrainConfig, pretrain
@@ -106,7 +106,8 @@ def stages_of(config: RunConfig, out: Path) -> tuple[Stage, ...]:
         chain.add("tokenizer", partial(_tokenizer, size, out), {"vocab_size": size}, ("corpus",))
         chain.add("tokens", partial(_tokens, c, out), to_dict(c.tokens), ("corpus", "tokenizer"), draws=True)
         pretraining = {"model": to_dict(c.model), "pretrain": c.pretrain.deciding()}
-        chain.train("base/checkpoints", partial(_checkpoints, c, out), pretraining, ("tokens",))
+        work = partial(pretrain, c.pretrain, model_config=c.model, tokens=out / "tokens", seed=c.seed)
+        chain.train("base/checkpoints", training("pretrain", work), pretraining, ("tokens",))
         make = partial(_model, c, out, out / "base" / "checkpoints")
         chain.add("base/model", make, to_dict(c.export), ("base/checkpoints", "tokenizer"))
         evaluating = partial(_evals, c, out, out / "base" / "model")
@@ -148,21 +149,6 @@ def _tokens(config: RunConfig, out: Path, folder: Path, ui: Ui) -> None:
         pack(out / "corpus", Tokenizer.load(out / "tokenizer"), config.tokens, folder, config.seed, progress)
     index = TokenIndex.read(folder)
     ui.say(f"  {index.tokens:,} tokens, {index.bytes / index.tokens:.2f} bytes each")
-
-
-def _checkpoints(config: RunConfig, out: Path, loop: LoopConfig, folder: Path, ui: Ui) -> None:
-    with ui.progress("pretrain") as progress:
-        pretrain(
-            config.pretrain,
-            loop,
-            config.model,
-            out / "tokens",
-            folder,
-            config.seed,
-            say=lambda text: ui.say(f"  {text}"),
-            progress=progress,
-            device=best_device(),
-        )
 
 
 def _model(config: RunConfig, out: Path, checkpoints: Path, folder: Path, ui: Ui) -> None:

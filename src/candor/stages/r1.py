@@ -12,34 +12,33 @@ student + samples -> distilled; student -> student_rl   a smaller model, taught 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from candor import files
 from candor.config import to_dict
-from candor.data.dialogues import Dialogue, LeftOut
-from candor.data.preferences import Preference
+from candor.data.dialogues import Dialogue, LeftOut, read_dialogues
+from candor.data.preferences import Preference, read_preferences, read_verdicts
 from candor.errors import ConfigError, DataError, Interrupted
 from candor.evaluate.subject import folder_hash, open_subject
 from candor.model import ModelConfig
 from candor.model.config import nano
 from candor.plan.counts import count_parameters
-from candor.plan.device import best_device
 from candor.problems import Grade, Problem
 from candor.problems.tasks import check_task
 from candor.rl.rubric import LEARNT
-from candor.stages.chain import Chain
+from candor.stages.chain import Chain, training
 from candor.stages.collect import CollectConfig, collect, dialogues_of, reference_dialogues, rejection_sample, sample
 from candor.stages.export import ExportConfig, export
 from candor.stages.judge import Judge, ModelJudge, RuleJudge, prefer
 from candor.stages.pretrain import PretrainConfig, pretrain
-from candor.stages.reward_model import RewardModelConfig, export_reward_model, rm_training
-from candor.stages.rl import RLConfig, rl_training
-from candor.stages.run import Ui, indented
+from candor.stages.reward_model import RewardModelConfig, export_reward_model, train_reward_model
+from candor.stages.rl import RLConfig, rl
+from candor.stages.run import Ui
 from candor.stages.scores import ScoresConfig, score
-from candor.stages.sft import SftConfig, sft_training
+from candor.stages.sft import SftConfig, sft
 from candor.store import Reviews, open_store
-from candor.train.loop import LoopConfig
 
 Until = Literal["base", "r1_zero", "r1", "distilled"]
 """How far a run goes."""
@@ -212,7 +211,8 @@ class _Stages:
         if until == "r1":
             return
         pretraining = {"model": to_dict(c.student), "pretrain": c.student_pretrain.deciding()}
-        self.chain.train("student/checkpoints", self.pretrain_student, pretraining, ("tokens",))
+        work = partial(pretrain, c.student_pretrain, model_config=c.student, tokens=self.out / "tokens", seed=self.seed)
+        self.chain.train("student/checkpoints", training("student", work), pretraining, ("tokens",))
         self.chain.add("student/model", self.export_student, {}, ("student/checkpoints", "tokenizer"))
         self.scored("student", c.base_format)
         self.taught("distilled", "student", c.distill, "samples")
@@ -241,24 +241,35 @@ class _Stages:
         if unknown := [one for one in LEARNT if getattr(config.rewards, one) and one not in judges]:
             raise ConfigError(f"the model {name} has no reward model of {unknown[0]}; set that weight to 0")
         folders = [self.out / judge / "model" for judge in judges]
-        train = rl_training(config, self.out / source / "model", self.seed, folders, name=name)
+        model = self.out / source / "model"
+        train = training(name, partial(rl, config, model_folder=model, seed=self.seed, reward_models=folders))
         inputs = [f"{judge}/model" for judge in judges]
         self.chain.tuned(name, source, train, {"rl": config.deciding()}, inputs)
         self.scored(name, form)
 
     def taught(self, name: str, source: str, config: SftConfig, data: str) -> None:
-        train = sft_training(config, self.out / source / "model", self.out / data / DIALOGUES, self.seed, name=name)
+        model, path = self.out / source / "model", self.out / data / DIALOGUES
+
+        def work(**told: Any) -> None:
+            sft(config, model_folder=model, dialogues=read_dialogues(path), seed=self.seed, **told)
+
+        train = training(name, work)
         self.chain.tuned(name, source, train, {"sft": config.deciding()}, (data,), template=config.template)
         self.scored(name, "chat")
 
     def judge(self, name: str, config: RewardModelConfig) -> None:
-        source, data = self.out / "dev3" / "model", PAIRS if name == "helpfulness" else VERDICTS
-        train = rm_training(config, source, self.out / "preferences" / data, self.seed, name=name)
+        source, folder = self.out / "dev3" / "model", self.out / "preferences"
+
+        def work(**told: Any) -> None:
+            data = read_preferences(folder / PAIRS) if name == "helpfulness" else read_verdicts(folder / VERDICTS)
+            train_reward_model(config, model_folder=source, data=data, seed=self.seed, **told)
 
         def make(target: Path, ui: Ui) -> None:
             export_reward_model(config, source, self.out / name / "checkpoints", target)
 
-        self.chain.train(f"{name}/checkpoints", train, {"rm": config.deciding()}, ("dev3/model", "preferences"))
+        self.chain.train(
+            f"{name}/checkpoints", training(name, work), {"rm": config.deciding()}, ("dev3/model", "preferences")
+        )
         self.chain.add(f"{name}/model", make, {}, (f"{name}/checkpoints", "dev3/model"))
 
     # Data
@@ -355,20 +366,6 @@ class _Stages:
             )
 
     # The smaller model
-
-    def pretrain_student(self, loop: LoopConfig, folder: Path, ui: Ui) -> None:
-        with ui.progress("student") as progress:
-            pretrain(
-                self.config.student_pretrain,
-                loop,
-                self.config.student,
-                self.out / "tokens",
-                folder,
-                self.seed,
-                say=indented(ui),
-                progress=progress,
-                device=best_device(),
-            )
 
     def export_student(self, folder: Path, ui: Ui) -> None:
         export(

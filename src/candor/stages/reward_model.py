@@ -7,6 +7,7 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -16,7 +17,7 @@ from candor import files
 from candor.config import check, to_dict
 from candor.data import held_out
 from candor.data.dialogues import LeftOut
-from candor.data.preferences import Preference, Verdict, read_preferences, read_verdicts
+from candor.data.preferences import Preference, Verdict
 from candor.errors import ConfigError, DataError, ModelError
 from candor.evaluate.statistics import Figure, mean, share
 from candor.evaluate.subject import folder_hash
@@ -25,8 +26,8 @@ from candor.parallel import recompute
 from candor.plan.device import Precision, best_device, compute_dtype, keep_freed_memory
 from candor.records import Progress
 from candor.rl.reward_model import Item, Kind, RewardBatch, RewardModel, batch_of, judged_text, reward_loss, right
-from candor.stages.chain import Train, train_alone
-from candor.stages.run import Ui, indented
+from candor.stages.chain import train_alone, training
+from candor.stages.run import Ui
 from candor.text import Tokenizer
 from candor.train.checkpoint import Checkpointer, checkpoint_steps, load_weights
 from candor.train.loop import LoopConfig, StepPlan, fit
@@ -312,40 +313,6 @@ def read_heldout(folder: Path) -> dict[str, Figure]:
 # The whole
 
 
-def rm_training(
-    config: RewardModelConfig,
-    model_folder: Path,
-    data: Judged | Path,
-    seed: int,
-    left_out: LeftOut | None = None,
-    *,
-    name: str = "rm",
-) -> Train:
-    """`train_reward_model` as a stage that trains, on pairs or verdicts or on a file of them."""
-
-    def judged() -> Judged:
-        if not isinstance(data, Path):
-            return data
-        return read_preferences(data) if config.kind == "helpfulness" else read_verdicts(data)
-
-    def train(loop: LoopConfig, folder: Path, ui: Ui) -> None:
-        with ui.progress(name) as progress:
-            train_reward_model(
-                config,
-                loop,
-                model_folder,
-                judged(),
-                folder,
-                seed,
-                say=indented(ui),
-                progress=progress,
-                device=best_device(),
-                left_out=left_out,
-            )
-
-    return train
-
-
 def make_reward_model(
     run: RewardModelRun, model_folder: Path, data: Judged, out: Path, ui: Ui, left_out: LeftOut | None = None
 ) -> None:
@@ -360,8 +327,8 @@ def make_reward_model(
     def export(folder: Path, ui: Ui) -> None:
         export_reward_model(run.rm, model_folder, out / "checkpoints", folder)
 
-    train = rm_training(run.rm, model_folder, data, run.seed, left_out)
-    train_alone(train, settings, export, out, run.seed, run.train, ui)
+    work = partial(train_reward_model, run.rm, model_folder=model_folder, data=data, seed=run.seed, left_out=left_out)
+    train_alone(training("rm", work), settings, export, out, run.seed, run.train, ui)
 
 
 def export_reward_model(config: RewardModelConfig, model_folder: Path, checkpoints: Path, folder: Path) -> None:

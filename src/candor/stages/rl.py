@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,9 @@ from candor.rl.losses import LossConfig
 from candor.rl.policy import PolicyTask, RewardConfig, RolloutConfig
 from candor.rl.reward_model import RewardModel, as_batch_reward
 from candor.rl.rubric import LEARNT, BatchReward, Rubric
-from candor.stages.chain import Train, train_alone
+from candor.stages.chain import train_alone, training
 from candor.stages.export import export_like
-from candor.stages.run import Ui, indented
+from candor.stages.run import Ui
 from candor.text import Tokenizer
 from candor.train.checkpoint import Checkpointer, checkpoint_steps
 from candor.train.loop import LoopConfig, fit
@@ -252,28 +253,6 @@ class RLRun:
         check(self)
 
 
-def rl_training(
-    config: RLConfig, model_folder: Path, seed: int, reward_models: Sequence[Path] = (), *, name: str = "rl"
-) -> Train:
-    """`rl` as a stage that trains."""
-
-    def train(loop: LoopConfig, folder: Path, ui: Ui) -> None:
-        with ui.progress(name) as progress:
-            rl(
-                config,
-                loop,
-                model_folder,
-                folder,
-                seed,
-                reward_models=reward_models,
-                say=indented(ui),
-                progress=progress,
-                device=best_device(),
-            )
-
-    return train
-
-
 def reinforce(run: RLRun, model_folder: Path, reward_models: Sequence[Path], out: Path, ui: Ui) -> None:
     """Train into `out/checkpoints` and export to `out/model`; what is there already and fits is kept."""
     settings = {
@@ -285,6 +264,5 @@ def reinforce(run: RLRun, model_folder: Path, reward_models: Sequence[Path], out
     def export(folder: Path, ui: Ui) -> None:
         export_like(model_folder, out / "checkpoints", folder)
 
-    train_alone(
-        rl_training(run.rl, model_folder, run.seed, reward_models), settings, export, out, run.seed, run.train, ui
-    )
+    work = partial(rl, run.rl, model_folder=model_folder, seed=run.seed, reward_models=reward_models)
+    train_alone(training("rl", work), settings, export, out, run.seed, run.train, ui)

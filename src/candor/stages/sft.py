@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +17,7 @@ from torch import Tensor
 from candor import files
 from candor.config import check, to_dict
 from candor.data import Batch, held_out
-from candor.data.dialogues import ChatForm, Dialogue, Example, ExampleLoader, LeftOut, cap_user_derived, read_dialogues
+from candor.data.dialogues import ChatForm, Dialogue, Example, ExampleLoader, LeftOut, cap_user_derived
 from candor.errors import ConfigError, DataError
 from candor.evaluate.statistics import Figure, ratio
 from candor.evaluate.subject import folder_hash
@@ -26,9 +27,9 @@ from candor.model.hub import load_model
 from candor.parallel import compile_layers, recompute
 from candor.plan.device import Precision, best_device, compute_dtype, keep_freed_memory
 from candor.records import Progress
-from candor.stages.chain import Train, train_alone
+from candor.stages.chain import train_alone, training
 from candor.stages.export import export_like
-from candor.stages.run import Ui, indented
+from candor.stages.run import Ui
 from candor.text import Tokenizer
 from candor.train.checkpoint import Checkpointer
 from candor.train.loop import LoopConfig, StepPlan, fit
@@ -399,35 +400,6 @@ def read_heldout(folder: Path) -> dict[str, Figure]:
 # The whole
 
 
-def sft_training(
-    config: SftConfig,
-    model_folder: Path,
-    data: Sequence[Dialogue] | Path,
-    seed: int,
-    left_out: LeftOut | None = None,
-    *,
-    name: str = "sft",
-) -> Train:
-    """`sft` as a stage that trains, on dialogues or on a file of them."""
-
-    def train(loop: LoopConfig, folder: Path, ui: Ui) -> None:
-        with ui.progress(name) as progress:
-            sft(
-                config,
-                loop,
-                model_folder,
-                read_dialogues(data) if isinstance(data, Path) else data,
-                folder,
-                seed,
-                say=indented(ui),
-                progress=progress,
-                device=best_device(),
-                left_out=left_out,
-            )
-
-    return train
-
-
 def finetune(
     run: SftRun,
     model_folder: Path,
@@ -448,5 +420,5 @@ def finetune(
         export_like(model_folder, out / "checkpoints", folder, run.sft.template)
         ui.say("  read back: logits and tokenizer are the trained model's")
 
-    train = sft_training(run.sft, model_folder, dialogues, run.seed, left_out)
-    train_alone(train, settings, export, out, run.seed, run.train, ui)
+    work = partial(sft, run.sft, model_folder=model_folder, dialogues=dialogues, seed=run.seed, left_out=left_out)
+    train_alone(training("sft", work), settings, export, out, run.seed, run.train, ui)
