@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from candor import files
 from candor.data import CorpusConfig, build_corpus, corpus, read_corpus
-from candor.data.corpus import is_heldout
+from candor.data.sources import is_heldout
 from candor.errors import DataError, StorageError
 from candor.records import Document
 from tests.conftest import file_size_limit

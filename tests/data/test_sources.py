@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from candor.data import CorpusConfig, fingerprint, read_documents
-from candor.data.sources import Skipped
+from candor.data.sources import Skipped, is_heldout
 from candor.errors import CandorError, ConfigError, DataError
 from candor.records import Document
 from tests.data.conftest import jsonl
@@ -125,14 +125,16 @@ def test_a_share_of_a_source(tmp_path: Path) -> None:
     """By hash: the same documents however many others there are, more of them with a larger share, none at one end."""
     path = jsonl(tmp_path / "a.jsonl", [f"document {number}" for number in range(2000)])
     some, more = texts(path, share=0.3), texts(path, share=0.6)
-    assert abs(len(some) - 600) < 100 and abs(len(more) - 1200) < 110 and set(some) < set(more)
+    assert abs(len(some) - 656) < 100 and abs(len(more) - 1232) < 110 and set(some) < set(more)
     assert texts(jsonl(tmp_path / "b.jsonl", some[:50]), share=0.3) == some[:50]
+    held = {one.text for one in read(path) if is_heldout(one.id, 0.04)}
+    assert held and held < set(some), "what is measured on does not depend on how much is trained on"
     ids = [int(document.id, 16) / 16**64 for document in read(path, share=0.3)]
     assert min(ids) < 0.01 and max(ids) > 0.99, "the split cuts by another hash"
     skipped = Skipped()
     assert len(list(read_documents(CorpusConfig(str(path), share=0.3), skipped))) + skipped.documents == 2000
     with pytest.raises(DataError, match=r"holds no text; corpus.share=0.001 leaves none of 5"):
-        read(jsonl(tmp_path / "c.jsonl", some[:5]), share=0.001)
+        read(jsonl(tmp_path / "c.jsonl", some[:5]), share=0.001, heldout_fraction=1e-9)
 
 
 def test_home_is_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

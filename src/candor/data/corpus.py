@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from candor import files
-from candor.data.sources import CorpusConfig, Skipped, read_documents
+from candor.data.sources import CorpusConfig, Skipped, is_heldout, read_documents
 from candor.errors import DataError
 from candor.records import Document, Progress, no_progress
 
@@ -24,11 +24,6 @@ Split = Literal["train", "heldout"]
 _BUCKETS = 64
 _SHARD_BYTES = 64 * 2**20
 _SCHEMA = pa.schema([(name, pa.string()) for name in ("id", "text", "source", "origin", "licence", "kind")])
-
-
-def is_heldout(document_id: str, fraction: float) -> bool:
-    """The rule of the split: the hash, read as a number in [0, 1), lies below `fraction`."""
-    return int(document_id, 16) < fraction * 16**64
 
 
 def held_out(ids: Sequence[str], fraction: float) -> list[bool]:

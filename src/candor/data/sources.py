@@ -41,7 +41,7 @@ class CorpusConfig:
     heldout_fraction: float = 0.04
     """Share of documents, by hash, that are never trained on."""
     share: float = 1.0
-    """Share of the source's documents, by a hash of their text, that is taken."""
+    """Share of the source's documents, by a hash of their text, that is trained on; what is held out stays whole."""
     max_document_bytes: int = 64 * 2**20
     """Largest document; a larger one stops the run before it is read into memory."""
     exercises: tuple[str, ...] = ()
@@ -105,7 +105,7 @@ def read_documents(config: CorpusConfig, skipped: Skipped | None = None) -> Iter
     skipped = skipped if skipped is not None else Skipped()
     empty = True
     for document in _documents(config, skipped):
-        if _taken(document, config.share):
+        if _taken(document, config):
             empty = False
             yield document
         else:
@@ -126,9 +126,16 @@ def _documents(config: CorpusConfig, skipped: Skipped) -> Iterator[Document]:
             yield Document(text, config.source, name, config.licence, config.kind)
 
 
-def _taken(document: Document, share: float) -> bool:
+def is_heldout(document_id: str, fraction: float) -> bool:
+    """The rule of the split: the hash, read as a number in [0, 1), lies below `fraction`."""
+    return int(document_id, 16) < fraction * 16**64
+
+
+def _taken(document: Document, config: CorpusConfig) -> bool:
     """By another hash than that of the split: both would cut at the same end."""
-    return share == 1 or int(hashlib.sha256(f"share {document.id}".encode()).hexdigest(), 16) < share * 16**64
+    if config.share == 1 or is_heldout(document.id, config.heldout_fraction):
+        return True
+    return int(hashlib.sha256(f"share {document.id}".encode()).hexdigest(), 16) < config.share * 16**64
 
 
 def _texts(config: CorpusConfig, skipped: Skipped) -> Iterator[tuple[str, str]]:

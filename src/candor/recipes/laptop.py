@@ -38,7 +38,6 @@ def laptop() -> RunConfig:
         corpus=CorpusConfig(
             source="python-docs",
             share=0.4,  # more than the few million tokens that are learnt
-            heldout_fraction=0.1,  # some 25 documents to measure on
             exercises=(*SUMS * 6, *WORDS, *REQUESTS),
             exercise_bytes=10_000_000,
         ),

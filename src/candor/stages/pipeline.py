@@ -131,7 +131,7 @@ def _corpus(config: CorpusConfig, folder: Path, ui: Ui) -> None:
     manifest = files.read_json(folder / "manifest.json")
     train, held = manifest["train"], manifest["heldout"]
     if config.share < 1:
-        ui.say(f"  {config.share:.0%} of the documents of {config.source}, by hash (corpus.share)")
+        ui.say(f"  trains on {config.share:.0%} of the documents of {config.source}, by hash (corpus.share)")
     ui.say(
         f"  {train['documents']:,} documents, {train['bytes'] / 1e6:,.1f} MB to train on; "
         f"{held['documents']:,}, {held['bytes'] / 1e6:,.2f} MB held out"
