@@ -223,7 +223,7 @@ GOOD = b'{"n": 1}\n'
         ("x.jsonl", b'{"n": "' + b"x" * 200, "x.jsonl:1 is a document of at least 101 bytes, over the limit of 100; "),
         ("x.jsonl.gz", gzip.compress(bytes(range(33, 99)))[:-20], "x.jsonl.gz cannot be read (Compressed file ended"),
         ("x.jsonl.gz", GOOD, "x.jsonl.gz cannot be read (Not a gzipped file"),
-        ("x.json.gz", gzip.compress(b"[" + b" " * 200 + b"]"), "x.json.gz is a document of at least 101 bytes, over "),
+        ("x.json.gz", gzip.compress(b"[" + b" " * 200 + b"]", mtime=0), "x.json.gz is a document of at least 101 bytes, over "),
         ("x.json", b"", "x.json is not JSON (Expecting value"),
         ("x.json", GOOD + GOOD, "x.json is not JSON (Extra data: line 2"),
         ("x.json", b"[" * 100, "x.json is not JSON ("),
