@@ -221,7 +221,7 @@ GOOD = b'{"n": 1}\n'
         ("x.jsonl", GOOD + b"[1]\n", "x.jsonl:2 is a list, not an object with fields; mend or remove the line"),
         ("x.jsonl", GOOD + b'{"n": "\xb1\xb1"}', "x.jsonl:2 is not utf-8: byte 7 is 0xb1; save it as UTF-8 (Chinese"),
         ("x.jsonl", b'{"n": "' + b"x" * 200, "x.jsonl:1 is a document of at least 101 bytes, over the limit of 100; "),
-        ("x.jsonl.gz", gzip.compress(bytes(range(33, 99)))[:-20], "x.jsonl.gz cannot be read (Compressed file ended"),
+        ("x.jsonl.gz", gzip.compress(bytes(range(33, 99)), mtime=0)[:-20], "x.jsonl.gz cannot be read (Compressed file ended"),
         ("x.jsonl.gz", GOOD, "x.jsonl.gz cannot be read (Not a gzipped file"),
         ("x.json.gz", gzip.compress(b"[" + b" " * 200 + b"]", mtime=0), "x.json.gz is a document of at least 101 bytes, over "),
         ("x.json", b"", "x.json is not JSON (Expecting value"),
