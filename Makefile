@@ -20,11 +20,14 @@ install: .venv/installed ## make .venv with what the runs and the tests need
 laptop: install ## the whole path in minutes: text, tokenizer, training, model folder, report (ARGS="--set seed=1")
 	@$(BIN)/candor run laptop $(ARGS)
 
-test: install ## all tests
-	@$(BIN)/python -m pytest $(ARGS)
+# A process for each core with one thread each: half the time of one process after the other (WORKERS=0 for that).
+WORKERS ?= logical
+
+test: install ## all tests, on all cores
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
 quick: install ## the tests that take seconds
-	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) -m "not slow" $(ARGS)
 
 lint: install ## style, types, import contracts
 	@$(BIN)/ruff check
