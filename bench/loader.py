@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from candor import files
-from candor.data import Batch, TokenLoader
+from candor.data.loader import Batch, TokenLoader
 from candor.model import Transformer
 from candor.model.config import nano
 from candor.plan.device import compute_dtype, keep_freed_memory

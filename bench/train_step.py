@@ -58,7 +58,7 @@ def data(vocabulary: int, sequences: int, length: int, seed: int) -> Any:
 def ours(size: str, how: str, mtp: bool) -> Callable[[Any], float]:
     import torch
 
-    from candor.data import Batch
+    from candor.data.loader import Batch
     from candor.model import Transformer, config
     from candor.parallel import compile_layers
     from candor.plan.device import best_device, keep_freed_memory

@@ -57,6 +57,9 @@ def _replace(config: Any, tree: dict[str, Any], prefix: str) -> Any:
             changes[name] = _parse(change, kinds[name], full_name)
             continue
         group = getattr(config, name)
+        if isinstance(group, tuple) and all(map(dataclasses.is_dataclass, group)):
+            changes[name] = _replace_in(group, change, full_name)
+            continue
         if group is None:  # an optional group: its defaults, then the change
             group = next(
                 (kind() for kind in get_args(kinds[name]) if isinstance(kind, type) and dataclasses.is_dataclass(kind)),
@@ -68,6 +71,23 @@ def _replace(config: Any, tree: dict[str, Any], prefix: str) -> Any:
             )
         changes[name] = _replace(group, change, f"{full_name}.")
     return dataclasses.replace(config, **changes)
+
+
+def _replace_in(groups: tuple[Any, ...], tree: dict[str, Any], name: str) -> tuple[Any, ...]:
+    """Change groups in a row by their places, from 0; `none` takes one out."""
+    changed: list[Any] = list(groups)
+    for place, change in tree.items():
+        if place in map(str, range(len(groups))) and change == "none":
+            changed[int(place)] = None
+        elif place not in map(str, range(len(groups))) or not isinstance(change, dict):
+            last = len(groups) - 1
+            raise ConfigError(
+                f"--set {name}.{place}: {name} is a row of {len(groups)}; write {name}.0.FIELD=..."
+                + (f" to {name}.{last}.FIELD=..." if last > 0 else "")
+            )
+        else:
+            changed[int(place)] = _replace(groups[int(place)], change, f"{name}.{place}.")
+    return tuple(group for group in changed if group is not None)
 
 
 def _parse(text: str, kind: Any, name: str) -> Any:
@@ -136,6 +156,9 @@ def check(config: Any, prefix: str = "") -> None:
         value, name = getattr(config, field.name), prefix + field.name
         if dataclasses.is_dataclass(value):
             check(value, f"{name}.")
+        elif isinstance(value, tuple) and value and all(map(dataclasses.is_dataclass, value)):
+            for place, one in enumerate(value):
+                check(one, f"{name}.{place}.")
         elif not _fits(value, kinds[field.name]):
             raise ConfigError(f"{name}={value!r} is not {_describe(kinds[field.name])}")
 
@@ -182,6 +205,9 @@ def describe(config: Any, prefix: str = "") -> list[tuple[str, str, str]]:
         value = getattr(config, field.name)
         if dataclasses.is_dataclass(value):
             rows += describe(value, f"{prefix}{field.name}.")
+        elif isinstance(value, tuple) and value and all(map(dataclasses.is_dataclass, value)):
+            for place, one in enumerate(value):
+                rows += describe(one, f"{prefix}{field.name}.{place}.")
         else:
             rows.append((prefix + field.name, str(value), docs.get(field.name, "")))
     return rows

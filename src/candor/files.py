@@ -13,9 +13,12 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from candor.errors import DataError, StorageError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _TMP = ".tmp-"
 _DISK_TROUBLE = {
@@ -156,9 +159,29 @@ def damage(folder: Path, expected: dict[str, str]) -> str:
     return ""
 
 
+class _Plain:
+    """A file that numpy does not know to be one: it then says what the disk says, not only that it refused."""
+
+    def __init__(self, file: BinaryIO):
+        self.write = file.write
+
+
+def write_array(path: Path, array: "NDArray[Any]") -> None:
+    """Write a numpy array as `.npy`, to be read by `numpy.load`; not atomic by itself."""
+    from numpy.lib import format
+
+    with open(path, "wb") as file:
+        format.write_array(_Plain(file), array, allow_pickle=False)
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as readable JSON, atomically."""
     atomic_write(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def json_line(value: Any) -> str:
+    """One line of JSONL."""
+    return json.dumps(value, ensure_ascii=False) + "\n"
 
 
 def read_json(path: Path) -> Any:
@@ -195,14 +218,14 @@ class Lines:
     """Appends JSON lines to `path`, which begins anew with `kept`; a line is with the kernel when `add` returns."""
 
     def __init__(self, path: Path, kept: Iterable[dict[str, Any]] = ()):
-        atomic_write(path, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in kept))
+        atomic_write(path, "".join(map(json_line, kept)))
         self._path = path
         with disk_errors(path):
             self._file = open(path, "ab", buffering=0)  # noqa: SIM115 - lives as long as the writer
 
     def add(self, line: dict[str, Any]) -> None:
         """Write one line."""
-        left = (json.dumps(line, ensure_ascii=False) + "\n").encode()
+        left = json_line(line).encode()
         with disk_errors(self._path):
             while left:  # a full disk takes a part before it refuses
                 left = left[self._file.write(left) :]

@@ -20,7 +20,7 @@ Kind = Literal["public", "licensed", "user-derived", "synthetic"]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Document:
-    """One text and where it came from.
+    """One text, where it came from, and what was done to it.
 
     >>> Document("def f(): ...", source="python-docs", origin="Lib/this.py", licence="PSF-2.0")
     """
@@ -35,6 +35,18 @@ class Document:
     """SPDX identifier, or `unknown`."""
     kind: Kind = "public"
     """How the text came to be ours to use."""
+    address: str = ""
+    """Where the source was found: a URL, a data set and its organisation, a service; "" where it is not known."""
+    collected: str = ""
+    """When it was collected, ISO 8601."""
+    model: str = ""
+    """Of synthetic text: the model or program that made it, its version and the time."""
+    lang: str = ""
+    """ISO 639-1 code of its language; "" where it was not asked."""
+    steps: str = ""
+    """The steps that it passed, with their versions: `normalise/1 encoding/1 quality/1`."""
+    changes: str = ""
+    """What they changed, step by step: `normalise breaks 3, duplicates 1 passage of 412 characters`."""
 
     @property
     def id(self) -> str:
@@ -55,7 +67,7 @@ def code_version() -> str:
     """The package version and a hash of its sources, `0.1.0+3f2a91c04d7e`: what exactly made a folder."""
     root, digest = Path(__file__).parent, hashlib.sha256()
     for file in sorted(root.rglob("*")):
-        if file.suffix in (".py", ".jinja", ".cpp"):
+        if file.suffix in (".py", ".jinja", ".cpp", ".json", ".npz"):
             digest.update(file.relative_to(root).as_posix().encode() + b"\0" + file.read_bytes())
     return f"{__version__}+{digest.hexdigest()[:12]}"
 

@@ -55,6 +55,61 @@ class Layout:
     """Group of settings in which the user can change the two above, for messages: `corpus`."""
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A stretch of a file that can be read alone: bytes of JSONL, row groups of Parquet, or the whole of any other."""
+
+    start: int = 0
+    """First byte or row group."""
+    end: int = -1
+    """The one behind the last; -1 for the whole file."""
+    before: int = 0
+    """Lines or rows before it, so that each keeps its number."""
+
+
+WHOLE = Part()
+
+
+def parts(path: Path, size: int) -> list[Part]:
+    """A file cut at lines or row groups into stretches of about `size` bytes, in order; what cannot be cut is one."""
+    name = path.name.lower()
+    with readable(path):
+        if name.endswith(".jsonl") and path.stat().st_size > size:
+            return _cut_lines(path, size)
+        if name.endswith(".parquet") and path.stat().st_size > size:
+            return _cut_groups(path, size)
+    return [WHOLE]
+
+
+def _cut_lines(path: Path, size: int) -> list[Part]:
+    found: list[Part] = []
+    start = before = at = lines = 0
+    with open(path, "rb") as file:
+        while block := file.read(min(size, 2**20)):
+            last = block.rfind(b"\n") + 1
+            inside = block.count(b"\n")
+            if last and at + last - start >= size:
+                found.append(Part(start, at + last, before))
+                start, before = at + last, lines + inside
+            at, lines = at + len(block), lines + inside
+    return [*found, Part(start, at, before)] if at > start else found
+
+
+def _cut_groups(path: Path, size: int) -> list[Part]:
+    try:
+        known = pq.read_metadata(path)
+    except ArrowException as error:
+        raise DataError(f"{path} is not a readable Parquet file ({_reason(error)}); replace it") from None
+    found: list[Part] = []
+    start = before = rows = held = 0
+    for group in range(known.num_row_groups):
+        held, rows = held + known.row_group(group).total_byte_size, rows + known.row_group(group).num_rows
+        if held >= size:
+            found.append(Part(start, group + 1, before))
+            start, before, held = group + 1, rows, 0
+    return [*found, Part(start, known.num_row_groups, before)] if start < known.num_row_groups else found
+
+
 def read_rows(source: str | Path, layout: Layout = Layout()) -> Iterator[Row]:
     """Stream the rows of a file, a folder, a saved dataset or `hf:owner/name[:config][@split]`, in a fixed order."""
     name = str(source)
@@ -73,15 +128,19 @@ def read_rows(source: str | Path, layout: Layout = Layout()) -> Iterator[Row]:
 
 
 def file_rows(
-    path: Path, origin: str, layout: Layout, choose: Callable[[list[str]], list[str]] | None = None
+    path: Path,
+    origin: str,
+    layout: Layout,
+    choose: Callable[[list[str]], list[str]] | None = None,
+    part: Part = WHOLE,
 ) -> Iterator[Row]:
     """Rows of one file, by its suffix; `choose` picks columns of Parquet, so that the others stay on the disk."""
     name = path.name.lower().removesuffix(".gz")
     with readable(path):
         if name.endswith(".parquet"):
-            yield from _parquet(path, origin, choose)
+            yield from _parquet(path, origin, choose, part)
         elif name.endswith(".jsonl"):
-            yield from _jsonl(path, origin, layout)
+            yield from _jsonl(path, origin, layout, part)
         elif name.endswith(".json"):
             yield from _json(path, origin, layout)
         else:
@@ -213,18 +272,20 @@ def _open(path: Path) -> Any:
     return gzip.open(path, "rb") if path.name.lower().endswith(".gz") else open(path, "rb")
 
 
-def _lines(path: Path, layout: Layout) -> Iterator[str]:
-    number = 0
+def _lines(path: Path, layout: Layout, part: Part = WHOLE) -> Iterator[str]:
+    number, at = part.before, part.start
     with _open(path) as file:
-        while line := file.readline(layout.max_bytes + 1):
-            number += 1
+        if at:
+            file.seek(at)
+        while (part.end < 0 or at < part.end) and (line := file.readline(layout.max_bytes + 1)):
+            number, at = number + 1, at + len(line)
             if len(line) > layout.max_bytes:
                 raise too_long(f"{path}:{number}", len(line), layout)
             yield decode(line, f"{path}:{number}", layout)
 
 
-def _jsonl(path: Path, origin: str, layout: Layout) -> Iterator[Row]:
-    for number, line in enumerate(_lines(path, layout), start=1):
+def _jsonl(path: Path, origin: str, layout: Layout, part: Part) -> Iterator[Row]:
+    for number, line in enumerate(_lines(path, layout, part), start=part.before + 1):
         if not line.strip():
             continue
         where = f"{path}:{number}"
@@ -291,12 +352,13 @@ def _table(path: Path, origin: str, layout: Layout) -> Iterator[Row]:
         raise DataError(f"{path}:{start} is not {'CSV' if is_csv else 'TSV'} ({error}); mend the line") from None
 
 
-def _parquet(path: Path, origin: str, choose: Callable[[list[str]], list[str]] | None) -> Iterator[Row]:
+def _parquet(path: Path, origin: str, choose: Callable[[list[str]], list[str]] | None, part: Part) -> Iterator[Row]:
     try:
         file = pq.ParquetFile(path)
         columns = choose(file.schema_arrow.names) if choose else None
-        number = 0
-        for batch in file.iter_batches(batch_size=8, columns=columns):
+        number = part.before
+        groups = None if part.end < 0 else range(part.start, part.end)
+        for batch in file.iter_batches(batch_size=8, columns=columns, row_groups=groups):
             for fields in batch.to_pylist():
                 number += 1
                 yield Row(fields, f"{path} row {number}", f"{origin}:{number}")

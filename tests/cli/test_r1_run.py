@@ -42,7 +42,8 @@ pytestmark = pytest.mark.slow
 SUMS = "arithmetic:1:en,arithmetic:1:zh"
 GENERAL = "unanswerable:1:en,safety:1:en,safety:1:zh,requests:1:en"
 SETS = [
-    "model.vocab_size=400", "model.num_hidden_layers=2", f"corpus.exercises={SUMS}", "corpus.exercise_bytes=40000",
+    "model.vocab_size=400", "model.num_hidden_layers=2", f"corpus.sources.1.tasks={SUMS}",
+    "corpus.sources.1.size=40000",
     "pretrain.total_tokens=8192", "pretrain.sequence_length=128", "pretrain.schedule.warmup_steps=2",
     "train.checkpoint_every=2", "evaluate.max_bytes=2000", "evaluate.sample_tokens=8",
     f"r1.scores.reasoning={SUMS}", f"r1.scores.behaviour=words:1:en,{GENERAL}", "r1.scores.problems=3",

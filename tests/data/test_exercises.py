@@ -10,10 +10,8 @@ from pathlib import Path
 import pytest
 
 from candor import files
-from candor.config import override
-from candor.data import CorpusConfig, build_corpus, fingerprint, read_corpus
+from candor.data import CorpusConfig, SourceConfig, build_corpus, fingerprint, read_corpus
 from candor.data.exercises import CHECKED, DIRECT, EXERCISES, MIXED, RIGHT, WORKED, exercises, thought
-from candor.errors import ConfigError
 from candor.problems.families import FAMILIES
 from candor.records import Document
 
@@ -126,7 +124,8 @@ def write(folder: Path) -> str:
 
 
 def test_a_corpus_holds_them_beside_its_text(tmp_path: Path) -> None:
-    config = CorpusConfig(write(tmp_path), licence="CC0-1.0", exercises=tuple(SUMS), exercise_bytes=20_000)
+    words = SourceConfig(write(tmp_path), form="made", licence="CC0-1.0")
+    config = CorpusConfig((words, SourceConfig(EXERCISES, form="made", tasks=tuple(SUMS), size=20_000)))
     folder = tmp_path / "corpus"
     folder.mkdir()
     build_corpus(config, folder)
@@ -141,24 +140,8 @@ def test_a_corpus_holds_them_beside_its_text(tmp_path: Path) -> None:
 
 def test_the_fingerprint_knows_the_families(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Otherwise a run would keep a corpus whose exercises would be others today."""
-    plain = CorpusConfig(write(tmp_path))
-    config = override(plain, "exercises=words:1:en,words:2:zh", "exercise_bytes=9")
-    before = fingerprint(config)
-    assert before == f"{fingerprint(plain)}+words-{FAMILIES['words'].version}"
+    source = SourceConfig(EXERCISES, tasks=("words:1:en", "words:2:zh", "logic:1:en"), size=9)
+    logic = f"logic-{FAMILIES['logic'].version}"
+    assert fingerprint(source) == f"words-{FAMILIES['words'].version}+{logic}"
     monkeypatch.setattr(type(FAMILIES["words"]), "version", 99)
-    assert fingerprint(config) == f"{fingerprint(plain)}+words-99" != before
-
-
-@pytest.mark.parametrize(
-    ("sets", "says"),
-    [
-        (["exercises=words:1:en"], "exercise_bytes=0 and corpus.exercises=('words:1:en',) go together"),
-        (["exercise_bytes=9"], "give both or neither"),
-        (["exercises=words:1:en", "exercise_bytes=-1"], "exercise_bytes=-1"),
-        (["exercises=word:1:en", "exercise_bytes=9"], "'word:1:en' must be NAME:DIFFICULTY:LANG"),
-        (["exercises=gsm8k:x.jsonl", "exercise_bytes=9"], "'gsm8k:x.jsonl' must be NAME:DIFFICULTY:LANG"),
-    ],
-)
-def test_settings_that_cannot_work(sets: list[str], says: str) -> None:
-    with pytest.raises(ConfigError, match=re.escape(says)):
-        override(CorpusConfig(), *sets)
+    assert fingerprint(source) == f"words-99+{logic}"

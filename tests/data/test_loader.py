@@ -12,8 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from candor.data import TokenLoader
-from candor.data.loader import permute
+from candor.data.loader import TokenLoader, permute
 from candor.errors import ConfigError, DataError
 
 

@@ -11,7 +11,7 @@ from pydoc_data.topics import topics
 
 import pytest
 
-from candor.data import CorpusConfig, read_documents
+from candor.data import SourceConfig, read_documents
 from candor.records import Document
 
 DIGEST = """
@@ -24,7 +24,7 @@ print(hashlib.sha256(" ".join(f"{document.origin} {document.id}" for document in
 @pytest.fixture(scope="module")
 def documents() -> dict[str, Document]:
     """By origin, which is theirs alone."""
-    found = list(read_documents(CorpusConfig()))
+    found = list(read_documents(SourceConfig()))
     by_origin = {document.origin: document for document in found}
     assert len(by_origin) == len(found)
     return by_origin

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from candor.data import CorpusConfig, fingerprint, read_documents
-from candor.data.sources import Skipped, is_heldout
+from candor.data import SourceConfig, fingerprint, read_documents
+from candor.data.sources import Skipped, is_heldout, is_taken, read_unit, units_of
 from candor.errors import CandorError, ConfigError, DataError
 from candor.records import Document
 from tests.data.conftest import jsonl
@@ -24,7 +24,7 @@ RANDOM = random.Random(0)
 
 
 def read(path: Path | str, **settings: Any) -> list[Document]:
-    return list(read_documents(CorpusConfig(str(path), **settings)))
+    return list(read_documents(SourceConfig(str(path), **settings)))
 
 
 def texts(path: Path | str, **settings: Any) -> list[str]:
@@ -59,7 +59,7 @@ def test_a_folder_is_read_in_order_and_skips_by_type(tmp_path: Path) -> None:
     (tmp_path / "a" / "loop").symlink_to(tmp_path)
     (tmp_path / "c.txt").symlink_to(tmp_path / "a" / "x.py")
     skipped = Skipped()
-    documents = list(read_documents(CorpusConfig(str(tmp_path)), skipped))
+    documents = list(read_documents(SourceConfig(str(tmp_path)), skipped))
     assert [(document.origin, document.text) for document in documents] == [
         ("a/deep/x.MD", "three"),
         ("a/x.py", "four"),
@@ -121,20 +121,42 @@ def test_other_encodings_and_byte_order_marks(tmp_path: Path) -> None:
     assert texts(tmp_path) == ["hello", "world"]
 
 
-def test_a_share_of_a_source(tmp_path: Path) -> None:
+def test_a_share_of_a_source() -> None:
     """By hash: the same documents however many others there are, more of them with a larger share, none at one end."""
-    path = jsonl(tmp_path / "a.jsonl", [f"document {number}" for number in range(2000)])
-    some, more = texts(path, share=0.3), texts(path, share=0.6)
-    assert abs(len(some) - 656) < 100 and abs(len(more) - 1232) < 110 and set(some) < set(more)
-    assert texts(jsonl(tmp_path / "b.jsonl", some[:50]), share=0.3) == some[:50]
-    held = {one.text for one in read(path) if is_heldout(one.id, 0.04)}
-    assert held and held < set(some), "what is measured on does not depend on how much is trained on"
-    ids = [int(document.id, 16) / 16**64 for document in read(path, share=0.3)]
+    documents = [Document(f"document {number}", "a", "b") for number in range(2000)]
+
+    def taken(share: float) -> set[str]:
+        return {one.id for one in documents if is_taken(one, share, 0.04)}
+
+    some, more = taken(0.3), taken(0.6)
+    assert abs(len(some) - 656) < 100 and abs(len(more) - 1232) < 110 and some < more and len(taken(1)) == 2000
+    ids = [int(one, 16) / 16**64 for one in some]
     assert min(ids) < 0.01 and max(ids) > 0.99, "the split cuts by another hash"
-    skipped = Skipped()
-    assert len(list(read_documents(CorpusConfig(str(path), share=0.3), skipped))) + skipped.documents == 2000
-    with pytest.raises(DataError, match=r"holds no text; corpus.share=0.001 leaves none of 5"):
-        read(jsonl(tmp_path / "c.jsonl", some[:5]), share=0.001, heldout_fraction=1e-9)
+    held = {one.id for one in documents if is_heldout(one.id, 0.04)}
+    assert held and held < some, "what is measured on does not depend on how much is trained on"
+
+
+@pytest.mark.parametrize("size", [1, 100, 1000, 4096, 10**9])
+@pytest.mark.parametrize("kind", ["jsonl", "jsonl.gz", "parquet", "folder"])
+def test_units_together_are_the_source(tmp_path: Path, kind: str, size: int) -> None:
+    """However it is cut: the same documents with the same places, in the same order."""
+    lines = [f"line {number} 北京 " * RANDOM.randrange(1, 9) for number in range(300)]
+    (tmp_path / "source").mkdir()
+    if kind == "parquet":
+        pq.write_table(pa.table({"text": lines}), tmp_path / "source" / "x.parquet", row_group_size=7)
+    elif kind == "folder":
+        for number, line in enumerate(lines[:40]):
+            (tmp_path / "source" / f"{number:03}.txt").write_text(line)
+        jsonl(tmp_path / "source" / "100.jsonl", lines)
+    else:
+        plain = jsonl(tmp_path / "x.jsonl", [*lines, "", "the last"])
+        data = b"\n\n" + plain.read_bytes().removesuffix(b"\n")
+        (tmp_path / "source" / f"x.{kind}").write_bytes(gzip.compress(data) if kind == "jsonl.gz" else data)
+    source = SourceConfig(str(tmp_path / "source"))
+    whole = list(read_documents(source))
+    units = units_of([source], size)
+    assert [document for unit in units for document in read_unit(source, unit)] == whole
+    assert len(whole) >= 300 and (len(units) > 5 or size > 100 or kind == "jsonl.gz")
 
 
 def test_home_is_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -244,7 +266,7 @@ GOOD = b'{"text": "good"}\n'
     ],
 )  # fmt: skip
 def test_bad_input_is_one_line_with_place_and_mend(tmp_path: Path, make: Callable[[Path], Path], says: str) -> None:
-    config = CorpusConfig(str(make(tmp_path)))
+    config = SourceConfig(str(make(tmp_path)))
     with pytest.raises(CandorError) as caught:
         fingerprint(config)
         list(read_documents(config))
@@ -299,7 +321,9 @@ def test_a_document_over_the_limit_is_refused_before_it_is_in_memory(
     path = make(tmp_path)
     tracemalloc.start()
     try:
-        with pytest.raises(DataError, match=rf"{place} is a document of .* over corpus.max_document_bytes=1,048,576"):
+        with pytest.raises(
+            DataError, match=rf"{place} is a document of .* over corpus.sources.N.max_document_bytes=1,048,576"
+        ):
             read(path, max_document_bytes=MiB)
         assert tracemalloc.get_traced_memory()[1] < 8 * MiB
     finally:
@@ -319,26 +343,30 @@ def test_the_limit_is_in_bytes_and_holds_for_every_kind(tmp_path: Path, form: st
     else:
         pytest.importorskip("datasets").Dataset.from_dict({"text": ["short", text]}).save_to_disk(path)
     assert texts(path, max_document_bytes=320)[-1] == text
-    with pytest.raises(DataError, match=r"a document of at least 3\d\d bytes, over corpus.max_document_bytes=299"):
+    with pytest.raises(
+        DataError, match=r"a document of at least 3\d\d bytes, over corpus.sources.N.max_document_bytes=299"
+    ):
         read(path, max_document_bytes=299)
 
 
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"heldout_fraction": 0.0}, "corpus.heldout_fraction=0.0 must lie between 0 and 1"),
-        ({"heldout_fraction": 1.0}, "corpus.heldout_fraction=1.0 must lie between 0 and 1"),
-        ({"heldout_fraction": float("nan")}, "corpus.heldout_fraction=nan must lie between 0 and 1"),
-        ({"share": 0.0}, "corpus.share=0.0 must be above 0 and at most 1"),
-        ({"share": 1.1}, "corpus.share=1.1 must be above 0 and at most 1"),
-        ({"max_document_bytes": 0}, "corpus.max_document_bytes=0 must be positive"),
-        ({"encoding": "utf-9"}, "corpus.encoding='utf-9' is unknown; try utf-8 or gb18030"),
-        ({"encoding": "base64"}, "corpus.encoding='base64' is unknown"),
+        ({"share": 0.0}, "share=0.0 of python-docs must be above 0 and at most 1"),
+        ({"share": 1.1}, "share=1.1 of python-docs must be above 0 and at most 1"),
+        ({"max_document_bytes": 0}, "max_document_bytes=0 of python-docs must be positive"),
+        ({"encoding": "utf-9"}, "encoding='utf-9' is unknown; try utf-8 or gb18030"),
+        ({"tasks": ("arithmetic:1:en",)}, "tasks and size are those of path=exercises, which needs both"),
+        ({"path": "exercises", "size": 9}, "tasks and size are those of path=exercises, which needs both"),
+        ({"path": "exercises", "tasks": ("word:1:en",), "size": 9}, "'word:1:en' must be NAME:DIFFICULTY:LANG"),
+        ({"path": "exercises", "tasks": ("gsm8k:x.jsonl",), "size": 9}, "must be NAME:DIFFICULTY:LANG"),
+        ({"kind": "synthetic"}, "python-docs is synthetic; say what made it and when: model='NAME VERSION, DATE'"),
+        ({"encoding": "base64"}, "encoding='base64' is unknown"),
     ],
 )
 def test_settings_that_cannot_work(settings: dict[str, Any], says: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        CorpusConfig(**settings)
+        SourceConfig(**settings)
     assert says in str(caught.value)
 
 
@@ -349,7 +377,7 @@ def test_settings_that_cannot_work(settings: dict[str, Any], says: str) -> None:
 def test_the_fingerprint_changes_with_the_files(tmp_path: Path, prefix: str) -> None:
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "x.txt").write_text("one")
-    config = CorpusConfig(prefix + str(tmp_path))
+    config = SourceConfig(prefix + str(tmp_path))
     seen = {fingerprint(config)}
     assert fingerprint(config) in seen
     (tmp_path / "deep" / "x.txt").write_text("longer")
@@ -364,9 +392,9 @@ def test_the_fingerprint_changes_with_the_files(tmp_path: Path, prefix: str) -> 
 def test_the_fingerprint_of_a_file_at_home_changes_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "x.txt").write_text("one")
-    before = fingerprint(CorpusConfig("~/x.txt"))
+    before = fingerprint(SourceConfig("~/x.txt"))
     (tmp_path / "x.txt").write_text("longer")
-    assert fingerprint(CorpusConfig("~/x.txt")) != before
+    assert fingerprint(SourceConfig("~/x.txt")) != before
 
 
 # Public data.
@@ -375,7 +403,7 @@ def test_the_fingerprint_of_a_file_at_home_changes_with_it(tmp_path: Path, monke
 def test_chinese_novels(public_data: Path) -> None:
     folder = public_data / "text" / "zh_novels"
     skipped = Skipped()
-    documents = list(read_documents(CorpusConfig(str(folder), licence="MIT"), skipped))
+    documents = list(read_documents(SourceConfig(str(folder), licence="MIT"), skipped))
     rows = [json.loads(line)["text"] for line in (folder / "novels.jsonl").read_bytes().splitlines()]
     assert [document.text for document in documents] == rows
     assert len(documents) == 415  # the number of chapters that the collection states

@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from candor.data import Batch
+from candor.data.loader import Batch
 from candor.model import Transformer, attention, moe
 from candor.model.layers import RMSNorm
 from candor.stages import pretrain

@@ -14,7 +14,7 @@ import torch.distributed as dist
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.tensor import DTensor
 
-from candor.data import Batch
+from candor.data.loader import Batch
 from candor.model import ModelConfig, Transformer, attention, heads
 from candor.parallel import compile_layers, recompute, shard
 from candor.stages.pretrain import pretrain_loss

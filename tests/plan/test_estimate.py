@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from candor.data import Batch
+from candor.data.loader import Batch
 from candor.model import ModelConfig, Transformer
 from candor.model.config import micro, nano
 from candor.plan.estimate import HardwareConfig, activation_values_per_token, estimate_training

@@ -63,7 +63,7 @@ def test_smoke_has_the_stages_of_laptop_and_less_of_everything() -> None:
     assert (short.until, short.model, short.r1.student) == (long.until, long.model, long.r1.student)
     pairs = [(getattr(short.r1, name), getattr(long.r1, name)) for name in ("zero", "rl", "final", "student_rl")]
     assert all(one.steps < other.steps and one.rewards == other.rewards for one, other in pairs)
-    assert short.corpus.exercise_bytes < long.corpus.exercise_bytes
+    assert short.corpus.sources[1].size < long.corpus.sources[1].size
     assert short.pretrain.total_tokens < long.pretrain.total_tokens
 
 

@@ -13,7 +13,8 @@ import pytest
 import torch
 
 from candor import files
-from candor.data import Batch, PackConfig, pack
+from candor.data import PackConfig, pack
+from candor.data.loader import Batch
 from candor.model import ModelConfig, Transformer
 from candor.records import Provenance
 from candor.text import Tokenizer

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from candor.config import to_dict
-from candor.data import TokenLoader
+from candor.data.loader import TokenLoader
 from candor.errors import ConfigError
 from candor.model import ModelConfig, Transformer
 from candor.records import no_progress

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from candor.data import Batch
+from candor.data.loader import Batch
 from candor.errors import TrainingError
 from candor.model import Routing, Transformer
 from candor.stages.pretrain import pretrain_loss

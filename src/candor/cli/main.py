@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from candor.cli import console, review, train
+from candor.cli import console, data, review, train
 from candor.cli.options import ModelFolder, Sets
 from candor.errors import CandorError
 from candor.records import __version__
@@ -70,14 +70,17 @@ def run(
 
     from candor.cli.run import carry_out, compare, show_plan
     from candor.config import override
+    from candor.data import SourceConfig
     from candor.recipes import find_recipe
     from candor.stages.controls import Controls
 
     found = find_recipe(recipe)
     controls, config = (found, found.base) if isinstance(found, Controls) else (None, found)
-    # A text of the user's own is taken whole.
-    named = {"corpus.source": data, "corpus.fields": fields, "corpus.share": data and "1"}
-    config = override(config, *(f"{name}={value}" for name, value in named.items() if value is not None), *(sets or ()))
+    if data is not None:  # in place of the first source, and whole
+        sources = (SourceConfig(data), *config.corpus.sources[1:])
+        config = replace(config, corpus=replace(config.corpus, sources=sources))
+    named = [] if fields is None else [f"corpus.sources.0.fields={fields}"]
+    config = override(config, *named, *(sets or ()))
     folder = out or Path("runs") / (controls.name if controls else config.name)
     if dry_run:
         show_plan(config)
@@ -162,6 +165,7 @@ def _params(
     )
 
 
+app.add_typer(data.app, name="data")
 app.add_typer(review.app, name="review")
 
 app.add_typer(train.app, name="train")

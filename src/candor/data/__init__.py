@@ -1,16 +1,18 @@
-"""From sources to tokens: documents with provenance, a corpus in hash order, packed tokens, batches."""
+"""From sources to tokens: documents with provenance, a governed corpus in hash order, packed tokens, batches.
 
-from candor.data.corpus import build_corpus, held_out, read_corpus
-from candor.data.loader import Batch, TokenLoader
+Batches are in `candor.data.loader`: they need torch, which those who build a corpus do without.
+"""
+
+from candor.data.build import build_corpus
+from candor.data.corpus import CorpusConfig, held_out, read_corpus
 from candor.data.pack import PackConfig, TokenIndex, pack
-from candor.data.sources import CorpusConfig, fingerprint, read_documents
+from candor.data.sources import SourceConfig, fingerprint, read_documents
 
 __all__ = [
-    "Batch",
     "CorpusConfig",
     "PackConfig",
+    "SourceConfig",
     "TokenIndex",
-    "TokenLoader",
     "build_corpus",
     "fingerprint",
     "held_out",

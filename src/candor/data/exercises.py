@@ -37,6 +37,8 @@ def exercises(tasks: Sequence[str], size: int, seed: int) -> Iterator[Document]:
     chance = random.Random(f"exercises|{seed}")
     written = 0
     first = seed * 1_000_003 + 500_000  # away from the numbers that reinforcement learning counts up
+    families = {task: parse_task(task)[0] for task in tasks}
+    made_by = {task: f"candor.problems {family.name} {family.version}" for task, family in families.items()}
     for chunk in count():
         drawn: list[list[tuple[Problem, Problem]]] = []
         for place, task in enumerate(tasks):
@@ -51,7 +53,7 @@ def exercises(tasks: Sequence[str], size: int, seed: int) -> Iterator[Document]:
                     return
                 text = asked(problem, "plain") + _answer(problem, other, chance)
                 written += len(text.encode())
-                yield Document(text, EXERCISES, f"{task}, {problem.origin}", "MIT", "synthetic")
+                yield Document(text, EXERCISES, f"{task}, {problem.origin}", "MIT", "synthetic", model=made_by[task])
 
 
 def _answer(problem: Problem, other: Problem, chance: random.Random) -> str:

@@ -1,72 +1,124 @@
-"""Sources of text: files, folders, JSONL, Parquet, Hugging Face datasets, and the documentation every Python has.
+"""Sources of text: files, folders, JSONL, Parquet, PDF, Hugging Face datasets, Python's documentation, exercises.
 
-Each source streams `Document`s. What cannot be read stops with one line that names the file, the place in it, and the
-mend; no document is ever cut or guessed.
+Each source is cut into units that can be read alone, by any process, and each unit streams `Document`s. What cannot be
+read stops with one line that names the file, the place in it, and the mend; no document is ever cut or guessed.
 """
 
 import hashlib
 import json
 import platform
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
-from candor.data.exercises import exercises
+from candor.data.exercises import EXERCISES, exercises
 from candor.data.python_docs import python_docs
 from candor.errors import ConfigError, DataError
 from candor.problems.tasks import parse_task
 from candor.records import Document, Kind
-from candor.rows import Layout, Row, dataset_rows, decode, file_rows, is_saved_dataset, local, readable, too_long, walk
+from candor.rows import (
+    WHOLE,
+    Layout,
+    Part,
+    Row,
+    dataset_rows,
+    decode,
+    file_rows,
+    is_saved_dataset,
+    local,
+    parts,
+    readable,
+    too_long,
+    walk,
+)
 
 TEXT_SUFFIXES = (".txt", ".md", ".rst", ".py", ".text", ".markdown")
 _OF_ROWS = (".jsonl", ".jsonl.gz", ".parquet")
-_KNOWN = (*TEXT_SUFFIXES, *_OF_ROWS)
+_KNOWN = (*TEXT_SUFFIXES, *_OF_ROWS, ".pdf")
 _USUAL_FIELDS = ("text", "content", "body")
+PYTHON_DOCS = "python-docs"
+Form = Literal["prose", "code", "any", "made"]
+"""What kind of text a source holds, which decides the steps: rules of quality are for prose; what a program of ours
+made is only freed of exact copies."""
 
 
 @dataclass(frozen=True)
-class CorpusConfig:
-    """Where the text comes from and how it is split."""
+class SourceConfig:
+    """One source of text and what is known of it."""
 
-    source: str = "python-docs"
-    """`python-docs`, a file, a folder, or `hf:owner/name[:config][@split]` (also `hf:` with a path) for a dataset."""
+    path: str = PYTHON_DOCS
+    """`python-docs`, `exercises`, a file, a folder, or `hf:owner/name[:config][@split]` (also `hf:` with a path)."""
     fields: tuple[str, ...] = ()
     """Fields of JSONL, Parquet or dataset rows, joined by a line break; none takes text, content or body."""
     encoding: str = "utf-8"
     """Encoding of text and JSONL files, for example gb18030."""
-    licence: str = "unknown"
-    """SPDX identifier of the source's licence, kept with every document."""
-    kind: Kind = "public"
-    """How the text came to be ours to use, kept with every document."""
-    heldout_fraction: float = 0.04
-    """Share of documents, by hash, that are never trained on."""
-    share: float = 1.0
-    """Share of the source's documents, by a hash of their text, that is trained on; what is held out stays whole."""
     max_document_bytes: int = 64 * 2**20
     """Largest document; a larger one stops the run before it is read into memory."""
-    exercises: tuple[str, ...] = ()
-    """Families as NAME:DIFFICULTY:LANG whose worked problems, of mixed quality, are mixed in."""
-    exercise_bytes: int = 0
-    """Bytes of them in all."""
+    form: Form = "any"
+    """prose, code, any, or made: which steps its documents go through."""
+    kind: Kind = "public"
+    """How the text came to be ours to use, kept with every document."""
+    licence: str = "unknown"
+    """SPDX identifier of the source's licence, kept with every document."""
+    address: str = ""
+    """Where it was found: a URL, a data set and its organisation, a service; kept with every document."""
+    collected: str = ""
+    """When it was collected, ISO 8601; kept with every document."""
+    model: str = ""
+    """Of synthetic text: what made it, with version and time; kept with every document."""
+    share: float = 1.0
+    """Share of its documents, by a hash of their text, that is trained on; what is held out stays whole."""
+    tasks: tuple[str, ...] = ()
+    """Of exercises: families as NAME:DIFFICULTY:LANG whose worked problems, of mixed quality, are made."""
+    size: int = 0
+    """Of exercises: bytes in all."""
 
     def __post_init__(self) -> None:
-        if not 0 < self.heldout_fraction < 1:
-            raise ConfigError(f"corpus.heldout_fraction={self.heldout_fraction} must lie between 0 and 1")
         if not 0 < self.share <= 1:
-            raise ConfigError(f"corpus.share={self.share} must be above 0 and at most 1")
+            raise ConfigError(f"share={self.share} of {self.path} must be above 0 and at most 1")
         if self.max_document_bytes < 1:
-            raise ConfigError(f"corpus.max_document_bytes={self.max_document_bytes} must be positive")
-        for task in self.exercises:
+            raise ConfigError(f"max_document_bytes={self.max_document_bytes} of {self.path} must be positive")
+        for task in self.tasks:
             parse_task(task)
-        if self.exercise_bytes < 0 or bool(self.exercises) != (self.exercise_bytes > 0):
+        if (self.path == EXERCISES) != bool(self.tasks) or bool(self.tasks) != (self.size > 0):
             raise ConfigError(
-                f"corpus.exercise_bytes={self.exercise_bytes} and corpus.exercises={self.exercises} go together; "
-                "give both or neither"
+                f"path={self.path}, tasks={','.join(self.tasks)!r} and size={self.size}: tasks and size are those of "
+                f"path={EXERCISES}, which needs both"
             )
+        if self.kind == "synthetic" and not self.model and self.path != EXERCISES:
+            raise ConfigError(f"{self.path} is synthetic; say what made it and when: model='NAME VERSION, DATE'")
         try:
             "".encode(self.encoding)
         except (LookupError, UnicodeError):
-            raise ConfigError(f"corpus.encoding={self.encoding!r} is unknown; try utf-8 or gb18030") from None
+            raise ConfigError(f"encoding={self.encoding!r} is unknown; try utf-8 or gb18030") from None
+
+    @property
+    def layout(self) -> Layout:
+        """How its rows are laid out."""
+        return Layout(encoding=self.encoding, max_bytes=self.max_document_bytes, settings="corpus.sources.N")
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A file of a source, or a stretch of it."""
+
+    path: str
+    """Where it lies; "" for a source that is no file."""
+    origin: str
+    """Its name within the source."""
+    part: Part = WHOLE
+    """The stretch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What one process reads in one go."""
+
+    source: int
+    """Which of the sources."""
+    pieces: tuple[Piece, ...]
+    """What of it, in order."""
 
 
 @dataclass
@@ -76,54 +128,7 @@ class Skipped:
     files: list[str] = field(default_factory=list)
     """Files of a folder that were not read because of their type."""
     documents: int = 0
-    """Documents beyond `CorpusConfig.share`."""
-
-
-def fingerprint(config: CorpusConfig) -> str:
-    """Changes when the files behind a local source change (name, size or time); the version of Python for its docs."""
-    versions = [f"{family.name}-{family.version}" for family, _, _ in map(parse_task, config.exercises)]
-    return "+".join([_source_fingerprint(config), *dict.fromkeys(versions)])
-
-
-def _source_fingerprint(config: CorpusConfig) -> str:
-    if config.source == "python-docs":
-        return f"python-{platform.python_version()}"
-    path = local(config.source)
-    if path is None:
-        return config.source
-    entries = [path] if path.is_file() else sorted(walk(path))
-    # What a broken link is worth is said by the reading, not here.
-    stats = [(entry, entry.stat() if entry.exists() else entry.lstat()) for entry in entries]
-    listing = json.dumps([(str(entry), stat.st_size, stat.st_mtime_ns) for entry, stat in stats])
-    return hashlib.sha256(listing.encode()).hexdigest()
-
-
-def read_documents(config: CorpusConfig, skipped: Skipped | None = None) -> Iterator[Document]:
-    """Stream the documents of a source, in a fixed order. Empty texts are left out; no text at all is a DataError."""
-    if config.exercises:
-        yield from exercises(config.exercises, config.exercise_bytes, seed=0)
-    skipped = skipped if skipped is not None else Skipped()
-    empty = True
-    for document in _documents(config, skipped):
-        if _taken(document, config):
-            empty = False
-            yield document
-        else:
-            skipped.documents += 1
-    if empty:
-        why = f"; corpus.share={config.share} leaves none of {skipped.documents}" if skipped.documents else ""
-        raise DataError(f"{config.source} holds no text{why}; give a source with at least two documents")
-
-
-def _documents(config: CorpusConfig, skipped: Skipped) -> Iterator[Document]:
-    if config.source == "python-docs":
-        yield from python_docs()
-        return
-    for text, origin in _texts(config, skipped):
-        if text.strip():
-            # File names need not be Unicode: Chinese archives often hold GBK ones.
-            name = origin.encode(errors="surrogateescape").decode(errors="replace")
-            yield Document(text, config.source, name, config.licence, config.kind)
+    """Documents beyond `SourceConfig.share`."""
 
 
 def is_heldout(document_id: str, fraction: float) -> bool:
@@ -131,47 +136,151 @@ def is_heldout(document_id: str, fraction: float) -> bool:
     return int(document_id, 16) < fraction * 16**64
 
 
-def _taken(document: Document, config: CorpusConfig) -> bool:
-    """By another hash than that of the split: both would cut at the same end."""
-    if config.share == 1 or is_heldout(document.id, config.heldout_fraction):
+def is_taken(document: Document, share: float, heldout_fraction: float) -> bool:
+    """Whether a document is in the share that is taken: by another hash than that of the split."""
+    if share == 1 or is_heldout(document.id, heldout_fraction):
         return True
-    return int(hashlib.sha256(f"share {document.id}".encode()).hexdigest(), 16) < config.share * 16**64
+    return int(hashlib.sha256(f"share {document.id}".encode()).hexdigest(), 16) < share * 16**64
 
 
-def _texts(config: CorpusConfig, skipped: Skipped) -> Iterator[tuple[str, str]]:
-    """(text, origin) of each document of any source but python-docs."""
-    layout = Layout(encoding=config.encoding, max_bytes=config.max_document_bytes, settings="corpus")
-    path = local(config.source)
-    if config.source.startswith("hf:") or is_saved_dataset(path):
-        for row in dataset_rows(config.source, layout):
-            yield _join(row, config, layout), row.origin
+def fingerprint(source: SourceConfig) -> str:
+    """Changes when the files behind a local source change (name, size or time), and with the version of a made one."""
+    if source.path == EXERCISES:
+        versions = [f"{family.name}-{family.version}" for family, _, _ in map(parse_task, source.tasks)]
+        return "+".join(dict.fromkeys(versions))
+    if source.path == PYTHON_DOCS:
+        return f"python-{platform.python_version()}"
+    path = local(source.path)
+    if path is None:
+        return source.path
+    entries = [path] if path.is_file() else sorted(walk(path))
+    # What a broken link is worth is said by the reading, not here.
+    stats = [(entry, entry.stat() if entry.exists() else entry.lstat()) for entry in entries]
+    listing = json.dumps([(str(entry), stat.st_size, stat.st_mtime_ns) for entry, stat in stats])
+    return hashlib.sha256(listing.encode()).hexdigest()
+
+
+def units_of(sources: Iterable[SourceConfig], size: int, skipped: Skipped | None = None) -> list[Unit]:
+    """Units of about `size` bytes, in the order of the sources and of the text in them."""
+    skipped = skipped if skipped is not None else Skipped()
+    return [
+        Unit(number, pieces)
+        for number, source in enumerate(sources)
+        for pieces in _packed(_pieces(source, size, skipped), size)
+    ]
+
+
+def _packed(pieces: Iterable[tuple[Piece, int]], size: int) -> Iterator[tuple[Piece, ...]]:
+    """Small pieces together."""
+    some: list[Piece] = []
+    held = 0
+    for piece, own in pieces:
+        if some and held + own > size:
+            yield tuple(some)
+            some, held = [], 0
+        some.append(piece)
+        held += own
+    if some:
+        yield tuple(some)
+
+
+def _pieces(source: SourceConfig, size: int, skipped: Skipped) -> Iterator[tuple[Piece, int]]:
+    """Each piece of a source, and its bytes."""
+    path = local(source.path)
+    if source.path in (PYTHON_DOCS, EXERCISES) or source.path.startswith("hf:") or is_saved_dataset(path):
+        yield Piece("", source.path), size
     elif path is None:
-        raise DataError(f"source {config.source!r} does not exist; give a file, a folder, python-docs or hf:owner/name")
-    elif not path.is_dir():
-        yield from _file(path, path.name, config, layout)
+        raise DataError(f"source {source.path!r} does not exist; give a file, a folder, {PYTHON_DOCS} or hf:owner/name")
     else:
-        for file in sorted(walk(path)):
-            origin = file.relative_to(path).as_posix()
-            if file.name.lower().endswith(_KNOWN):
-                yield from _file(file, origin, config, layout)
-            else:
+        for file in sorted(walk(path)) if path.is_dir() else [path]:
+            origin = file.relative_to(path).as_posix() if path.is_dir() else path.name
+            if path.is_dir() and not file.name.lower().endswith(_KNOWN):
                 skipped.files.append(origin)
+                continue
+            with readable(file):
+                whole = file.stat().st_size
+                cut = parts(file, size)
+            for part in cut:
+                yield Piece(str(file), origin, part), whole // max(1, len(cut))
 
 
-def _file(path: Path, origin: str, config: CorpusConfig, layout: Layout) -> Iterator[tuple[str, str]]:
-    if path.name.lower().endswith(_OF_ROWS):
-        for row in file_rows(path, origin, layout, choose=lambda known: _fields(known, str(path), config)):
-            yield _join(row, config, layout), row.origin
+def read_unit(source: SourceConfig, unit: Unit) -> Iterator[Document]:
+    """Stream the documents of a unit of a source, in a fixed order. Empty texts are left out."""
+    for piece in unit.pieces:
+        if source.path == PYTHON_DOCS:
+            yield from python_docs()
+        elif source.path == EXERCISES:
+            yield from exercises(source.tasks, source.size, seed=0)
+        else:
+            for text, origin in _texts(source, piece):
+                if text.strip():
+                    # File names need not be Unicode: Chinese archives often hold GBK ones.
+                    name = origin.encode(errors="surrogateescape").decode(errors="replace")
+                    yield Document(
+                        text,
+                        source.path,
+                        name,
+                        source.licence,
+                        source.kind,
+                        source.address,
+                        source.collected,
+                        source.model,
+                    )
+
+
+def read_documents(source: SourceConfig, skipped: Skipped | None = None) -> Iterator[Document]:
+    """Stream all documents of a source as they are; no text at all is a DataError."""
+    empty = True
+    for unit in units_of([source], 2**62, skipped):
+        for document in read_unit(source, unit):
+            empty = False
+            yield document
+    if empty:
+        raise nothing_in(source)
+
+
+def nothing_in(source: SourceConfig) -> DataError:
+    """The error for a source without text."""
+    return DataError(f"{source.path} holds no text; give a source with at least two documents")
+
+
+def _texts(source: SourceConfig, piece: Piece) -> Iterator[tuple[str, str]]:
+    """(text, origin) of each document of a piece."""
+    layout = source.layout
+    if not piece.path:
+        for row in dataset_rows(source.path, layout):
+            yield _join(row, source), row.origin
+        return
+    path = Path(piece.path)
+    name = path.name.lower()
+    if name.endswith(_OF_ROWS):
+        for row in file_rows(path, piece.origin, layout, _chooser(source, piece.path), piece.part):
+            yield _join(row, source), row.origin
         return
     with readable(path):
-        if path.stat().st_size > layout.max_bytes:
+        if path.stat().st_size > layout.max_bytes and not name.endswith(".pdf"):
             raise too_long(str(path), path.stat().st_size, layout)
-        yield decode(path.read_bytes(), str(path), layout), origin
+        yield _pdf(path) if name.endswith(".pdf") else decode(path.read_bytes(), str(path), layout), piece.origin
 
 
-def _fields(known: Iterable[str], where: str, config: CorpusConfig) -> list[str]:
+def _pdf(path: Path) -> str:
+    try:
+        import pypdf
+    except ImportError:
+        raise ConfigError(f"{path} needs an extra; run: pip install 'candor-lm[pdf]'") from None
+    try:
+        return "\n\n".join(page.extract_text() for page in pypdf.PdfReader(path).pages)
+    except Exception as error:  # the library raises many kinds, some of them without a common base
+        raise DataError(f"{path} is not a readable PDF ({error}); replace or remove it") from None
+
+
+def _chooser(source: SourceConfig, where: str) -> Callable[[list[str]], list[str]]:
+    return lambda known: _fields(known, where, source)
+
+
+def _fields(known: Iterable[str], where: str, source: SourceConfig) -> list[str]:
     known = list(known)
-    wanted = list(config.fields) or [name for name in _USUAL_FIELDS if name in known][:1]
+    wanted = list(source.fields) or [name for name in _USUAL_FIELDS if name in known][:1]
     missing = [name for name in wanted if name not in known]
     if missing or not wanted:
         what = f"has no field {missing[0]!r}" if missing else "has none of the usual fields text, content, body"
@@ -179,8 +288,8 @@ def _fields(known: Iterable[str], where: str, config: CorpusConfig) -> list[str]
     return wanted
 
 
-def _join(row: Row, config: CorpusConfig, layout: Layout) -> str:
-    names = _fields(row.fields, row.where, config)
+def _join(row: Row, source: SourceConfig) -> str:
+    names = _fields(row.fields, row.where, source)
     for name in names:
         if not isinstance(row.fields[name], str):
             raise DataError(
@@ -192,6 +301,6 @@ def _join(row: Row, config: CorpusConfig, layout: Layout) -> str:
         size = len(text.encode())
     except UnicodeEncodeError:
         raise DataError(f"{row.where} holds a lone surrogate, which is no character; mend or remove the row") from None
-    if size > config.max_document_bytes:
-        raise too_long(row.where, size, layout)
+    if size > source.max_document_bytes:
+        raise too_long(row.where, size, source.layout)
     return text

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from candor.data.sources import CorpusConfig, read_documents
+from candor.data.sources import SourceConfig, read_documents
 from candor.errors import CandorError, ConfigError, RequestError
 from candor.evaluate.answers import Answers
 from candor.evaluate.compression import bits_per_byte, compressed_bits_per_byte
@@ -267,7 +267,7 @@ def _compress(task: Task, subject: Subject, folder: Path | None, progress: Progr
     if not task.data:
         raise ConfigError(f"{COMPRESS} needs a text: --data {COMPRESS}=PATH")
     start = time.monotonic()
-    documents = read_documents(CorpusConfig(source=task.data))
+    documents = read_documents(SourceConfig(task.data))
     texts = [document.text for document in (itertools.islice(documents, task.n) if task.n else documents)]
     hashed = prompt_hash(texts)
     evaluation = evaluation_of(task, subject.fingerprint, hashed)

@@ -5,6 +5,7 @@ import runpy
 from collections.abc import Callable
 from pathlib import Path
 
+from candor.data import CorpusConfig
 from candor.errors import ConfigError
 from candor.recipes.laptop import laptop, laptop_controls, smoke
 from candor.recipes.pretraining import one_gpu, v3_671b
@@ -28,15 +29,29 @@ def find_recipe(name: str) -> RunConfig | Controls:
     if name in RECIPES:
         return RECIPES[name]()
     if name.endswith(".py"):
-        if not Path(name).is_file():
-            raise ConfigError(
-                f"recipe file {name} does not exist; `candor init laptop {name}` writes one to start from"
-            )
-        found = runpy.run_path(name).get("recipe")
-        config = found() if callable(found) else None
+        config = _from_file(name)
         if not isinstance(config, RunConfig | Controls):
             raise ConfigError(f"{name} has no function recipe() that returns a RunConfig; see `candor init`")
         return config
     near = difflib.get_close_matches(name, [*RECIPES, *CONTROLS], n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join([*RECIPES, *CONTROLS])}, or a Python file"
     raise ConfigError(f"there is no recipe {name!r}; {hint}")
+
+
+def find_corpus(name: str) -> CorpusConfig:
+    """The corpus of a recipe by its name, or of `recipe()` in a Python file, which may return one alone."""
+    config = _from_file(name) if name.endswith(".py") else find_recipe(name)
+    if isinstance(config, Controls):
+        config = config.base
+    if isinstance(config, RunConfig):
+        config = config.corpus
+    if not isinstance(config, CorpusConfig):
+        raise ConfigError(f"{name} has no function recipe() that returns a CorpusConfig or a RunConfig")
+    return config
+
+
+def _from_file(name: str) -> object:
+    if not Path(name).is_file():
+        raise ConfigError(f"recipe file {name} does not exist; `candor init laptop {name}` writes one to start from")
+    found = runpy.run_path(name).get("recipe")
+    return found() if callable(found) else None

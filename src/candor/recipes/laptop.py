@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from candor.data import CorpusConfig, PackConfig
+from candor.data import CorpusConfig, PackConfig, SourceConfig
+from candor.data.exercises import EXERCISES
 from candor.model.config import ModelConfig, nano
 from candor.rl.policy import RewardConfig, RolloutConfig
 from candor.stages.collect import CollectConfig
@@ -31,16 +32,25 @@ SUMS = both("arithmetic:1", "arithmetic:2")
 UNKNOWN, WORDS, SAFETY, REQUESTS = (both(f"{name}:1") for name in ("unanswerable", "words", "safety", "requests"))
 
 
+_TEXT = SourceConfig(
+    form="code",
+    licence="PSF-2.0",
+    address="https://docs.python.org",
+    share=0.4,  # more than the few million tokens that are learnt
+)
+
+
+def _exercises(size: int) -> SourceConfig:
+    return SourceConfig(
+        EXERCISES, form="made", kind="synthetic", licence="MIT", tasks=(*SUMS * 6, *WORDS, *REQUESTS), size=size
+    )
+
+
 def laptop() -> RunConfig:
     """From text to R1 on two CPU cores in about half an hour: a demonstration of the pipeline, not of ability."""
     return RunConfig(
         name="laptop",
-        corpus=CorpusConfig(
-            source="python-docs",
-            share=0.4,  # more than the few million tokens that are learnt
-            exercises=(*SUMS * 6, *WORDS, *REQUESTS),
-            exercise_bytes=10_000_000,
-        ),
+        corpus=CorpusConfig((_TEXT, _exercises(10_000_000))),
         tokens=PackConfig(fim_rate=0.1),
         model=nano(vocab_size=2048),
         pretrain=PretrainConfig(
@@ -81,7 +91,7 @@ def smoke() -> RunConfig:
     return replace(
         base,
         name="smoke",
-        corpus=replace(base.corpus, exercise_bytes=1_000_000),
+        corpus=CorpusConfig((_TEXT, _exercises(1_000_000))),
         pretrain=replace(base.pretrain, total_tokens=100_000),
         train=replace(base.train, checkpoint_every=10),
         evaluate=replace(base.evaluate, max_bytes=50_000),

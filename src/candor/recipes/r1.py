@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from candor.data import CorpusConfig
+from candor.data import CorpusConfig, SourceConfig
+from candor.data.exercises import EXERCISES
 from candor.problems.readers import READERS
 from candor.recipes.laptop import both
 from candor.recipes.pretraining import one_gpu, v3_671b
@@ -56,7 +57,14 @@ def r1_one_gpu() -> RunConfig:
     return replace(
         base,
         name="r1_one_gpu",
-        corpus=CorpusConfig(exercises=(*tasks, *unknown, *requests), exercise_bytes=200_000_000),
+        corpus=CorpusConfig(
+            (
+                SourceConfig(form="code"),
+                SourceConfig(
+                    EXERCISES, form="made", kind="synthetic", tasks=(*tasks, *unknown, *requests), size=200_000_000
+                ),
+            )
+        ),
         pretrain=replace(
             base.pretrain,
             total_tokens=100_000_000,

@@ -5,9 +5,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from candor import files
 from candor.config import check, to_dict
-from candor.data import CorpusConfig, PackConfig, TokenIndex, build_corpus, fingerprint, pack, read_corpus
+from candor.data import CorpusConfig, PackConfig, TokenIndex, pack, read_corpus
 from candor.errors import ConfigError
 from candor.evaluate.subject import folder_hash
 from candor.model import ModelConfig
@@ -16,6 +15,7 @@ from candor.plan.counts import count_parameters
 from candor.plan.device import best_device, device_memory
 from candor.plan.estimate import HardwareConfig
 from candor.stages.chain import Chain, link_folder, training
+from candor.stages.corpus import corpus_settings, corpus_stage
 from candor.stages.export import ExportConfig, export
 from candor.stages.measure import EvaluateConfig, evaluate
 from candor.stages.pretrain import PretrainConfig, pretrain
@@ -101,7 +101,7 @@ def stages_of(config: RunConfig, out: Path) -> tuple[Stage, ...]:
         given = Path(c.base_model)
         chain.add("base/model", partial(_linked, given), {"base_model": folder_hash(given)})
     else:
-        chain.add("corpus", partial(_corpus, c.corpus), to_dict(c.corpus) | {"fingerprint": fingerprint(c.corpus)})
+        chain.add("corpus", partial(corpus_stage, c.corpus), corpus_settings(c.corpus), in_place=True)
         size = c.model.vocab_size
         chain.add("tokenizer", partial(_tokenizer, size, out), {"vocab_size": size}, ("corpus",))
         chain.add("tokens", partial(_tokens, c, out), to_dict(c.tokens), ("corpus", "tokenizer"), draws=True)
@@ -123,19 +123,6 @@ def stages_of(config: RunConfig, out: Path) -> tuple[Stage, ...]:
 
 def _linked(source: Path, folder: Path, ui: Ui) -> None:
     link_folder(source, folder)
-
-
-def _corpus(config: CorpusConfig, folder: Path, ui: Ui) -> None:
-    with ui.progress("corpus") as progress:
-        build_corpus(config, folder, progress)
-    manifest = files.read_json(folder / "manifest.json")
-    train, held = manifest["train"], manifest["heldout"]
-    if config.share < 1:
-        ui.say(f"  trains on {config.share:.0%} of the documents of {config.source}, by hash (corpus.share)")
-    ui.say(
-        f"  {train['documents']:,} documents, {train['bytes'] / 1e6:,.1f} MB to train on; "
-        f"{held['documents']:,}, {held['bytes'] / 1e6:,.2f} MB held out"
-    )
 
 
 def _tokenizer(vocab_size: int, out: Path, folder: Path, ui: Ui) -> None:

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from candor.config import to_dict
-from candor.data import Batch, TokenIndex, TokenLoader
+from candor.data import TokenIndex
+from candor.data.loader import Batch, TokenLoader
 from candor.errors import ConfigError
 from candor.model import ModelConfig, Transformer
 from candor.model.heads import IGNORE, cross_entropy

@@ -1,0 +1,350 @@
+"""Building a corpus: units are read and judged alone, copies are found among all, and shards come out in hash order.
+
+Each phase is a row of tasks that leave a folder each below `.work`, so that a build that was killed goes on from the
+tasks that were finished, whatever ran them, and gives the same bytes. Nothing holds more than a unit, a range of keys
+or a shard.
+"""
+
+import heapq
+import shutil
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from candor import files
+from candor.config import to_dict
+from candor.data.benchmarks import Benchmarks
+from candor.data.bias import Groups, shares_kept, summary
+from candor.data.corpus import (
+    MANIFEST,
+    CorpusConfig,
+)
+from candor.data.dedup import (
+    BANDS,
+    EXACT,
+    PASSAGES,
+    components,
+    link,
+    passages,
+    ranges,
+)
+from candor.data.engine import Crew, Engine
+from candor.data.sources import (
+    Skipped,
+    Unit,
+    fingerprint,
+    nothing_in,
+    units_of,
+)
+from candor.data.steps import VERSIONS, Steps
+from candor.data.units import SAMPLE, SHOWN, Read, Shard, Write, judge_unit, write_shard, write_unit
+from candor.errors import DataError
+from candor.records import Progress, no_progress
+
+WORK = ".work"
+_UNIT_BYTES = 8 * 2**20
+_SHARD_BYTES = 64 * 2**20
+_FEW = 20
+_PHASES = {"read": 0.75, "exact": 0.02, "near": 0.03, "passages": 0.06, "write": 0.1, "shards": 0.04}
+"""The phases, and the share of the time that each takes, roughly."""
+
+
+def build_corpus(
+    config: CorpusConfig,
+    folder: Path,
+    progress: Progress = no_progress,
+    *,
+    workers: int = 1,
+    engine: Engine = "local",
+    say: Callable[[str], None] = lambda text: None,
+) -> None:
+    """Write `train-*.parquet`, `heldout-*.parquet`, `rejects-*.parquet`, `manifest.json` and `samples.jsonl` into an
+    existing folder, going on from what is in its `.work`. The bytes do not depend on workers, engine or interruptions.
+
+    Where the hashes put no document on one side, the document with the lowest (held-out) or highest (train) hash goes
+    there; fewer than two documents are a DataError, and so is a step that would reject nearly everything.
+    """
+    with Crew(workers, engine) as crew:
+        _Build(config, folder, progress, crew, say).run()
+
+
+@dataclass
+class _Build:
+    config: CorpusConfig
+    folder: Path
+    progress: Progress
+    crew: Crew
+    say: Callable[[str], None]
+
+    def run(self) -> None:
+        work, skipped = self.folder / WORK, Skipped()
+        units = units_of(self.config.sources, _UNIT_BYTES, skipped)
+        self._begin(work)
+        figures = self._phase("read", judge_unit, [Read(self.config, unit, str(work)) for unit in units])
+        for number, source in enumerate(self.config.sources):
+            if not any(one["documents"] for unit, one in zip(units, figures, strict=True) if unit.source == number):
+                raise nothing_in(source)
+        refused = self._gate(units, figures)
+        gone = tuple(number for number, unit in enumerate(units) if unit.source in refused)
+        exact = self._pairs("exact", len(units), EXACT, gone)
+        near = self._pairs("near", len(units), BANDS, gone) if self.config.steps.minhash.bands else []
+        dead = []
+        for name, pairs in (("exact", exact), ("near", near)):
+            if pairs:
+                dead.append(work / f"{name}.npy")
+                found = components(pairs, [one["kept"] for one in figures], work / f".{name}")
+                with files.atomic_file(dead[-1]) as tmp:
+                    files.write_array(tmp, found)
+        starts: list[Path] = []
+        if self.config.steps.passage:
+            tasks = ranges(work / "read", len(units), PASSAGES, refused=gone, dead=tuple(map(str, dead)))
+            self._phase("passages", passages, tasks)
+            starts = [work / "passages" / f"{number:06}" / "starts.npy" for number in range(len(tasks))]
+        kept = self._balance(figures)
+        buckets = max(1, -(-sum(one["kept_bytes"] for one in figures) // _SHARD_BYTES))
+        written = self._phase(
+            "write",
+            write_unit,
+            [
+                Write(
+                    self.config,
+                    unit,
+                    number,
+                    str(work / "read"),
+                    number in gone,
+                    tuple(map(str, dead[:1])),
+                    tuple(map(str, dead[1:])),
+                    tuple(map(str, starts)),
+                    kept,
+                    buckets,
+                )
+                for number, unit in enumerate(units)
+            ],
+        )
+        ends = [one[side] for one in written for side in ("lowest", "highest") if one[side]]
+        lowest, highest = min(ends, default=""), max(ends, default="")
+        self._check_steps(figures, written)
+        if lowest == highest:
+            raise DataError(
+                f"of {', '.join(source.path for source in self.config.sources)} {bool(lowest):d} document is left; at "
+                "least two are needed, one to train on and one to test on"
+            )
+        place = str(work / "write")
+        parts = [Shard(self.config, bucket, place, len(units), lowest, highest) for bucket in range(buckets)]
+        shards = self._phase("shards", write_shard, parts)
+        self._end(work, units, figures, written, shards, skipped, refused, (lowest, highest))
+
+    def _begin(self, work: Path) -> None:
+        """Go on from what another call of the same plan has left, or begin anew."""
+        plan = {
+            "config": to_dict(self.config),
+            "steps": VERSIONS,
+            "sources": [fingerprint(source) for source in self.config.sources],
+            "sizes": [_UNIT_BYTES, _SHARD_BYTES],
+        }
+        if work.exists() and (not (work / "plan.json").exists() or files.read_json(work / "plan.json") != plan):
+            files.remove_dir(work)
+        with files.disk_errors(work):
+            work.mkdir(parents=True, exist_ok=True)
+        if not (work / "plan.json").exists():
+            if self.config.steps.benchmarks.sets:
+                Benchmarks.build(self.config.steps.benchmarks).save(work)
+            files.write_json(work / "plan.json", plan)
+
+    def _phase(
+        self, name: str, task: Callable[[Path, Any], dict[str, Any]], tasks: Sequence[Any]
+    ) -> list[dict[str, Any]]:
+        names = list(_PHASES)
+        before = sum(_PHASES[earlier] for earlier in names[: names.index(name)])
+
+        def progress(done: int, total: int, note: str) -> None:
+            self.progress(round(1000 * (before + _PHASES[name] * done / max(1, total))), 1000, f"{name} {done}/{total}")
+
+        return self.crew.carry_out(self.folder / WORK / name, task, tasks, progress)
+
+    def _pairs(self, name: str, units: int, file: str, refused: tuple[int, ...]) -> list[Path]:
+        tasks = ranges(self.folder / WORK / "read", units, file, refused=refused)
+        self._phase(name, link, tasks)
+        return [self.folder / WORK / name / f"{number:06}" / "pairs.npy" for number in range(len(tasks))]
+
+    def _gate(self, units: Sequence[Unit], figures: Sequence[dict[str, Any]]) -> set[int]:
+        """The sources that are refused because too many of their documents are harmful."""
+        refused = set()
+        for number, source in enumerate(self.config.sources):
+            own = [one for unit, one in zip(units, figures, strict=True) if unit.source == number]
+            judged = sum(one["judged"] for one in own)
+            harmful = sum(one["harmful"] for one in own)
+            if judged >= _FEW and harmful > self.config.steps.max_harmful_share * judged:
+                refused.add(number)
+                self.say(
+                    f"{source.path} is refused: {harmful:,} of {judged:,} documents are harmful, more than "
+                    f"{self.config.steps.max_harmful_share:.0%} (steps.max_harmful_share)"
+                )
+        return refused
+
+    def _balance(self, figures: Sequence[dict[str, Any]]) -> tuple[tuple[str, dict[int, float]], ...]:
+        """The share of each kind of document that is kept, for each axis that is evened out."""
+        found = []
+        for axis in self.config.steps.balance.axes:
+            counts: Counter[int] = Counter()
+            for one in figures:
+                counts.update({int(cell): count for cell, count in one["cells"][axis].items()})
+            found.append((axis, shares_kept(counts, self.config.steps.balance.least_kept)))
+        return tuple(found)
+
+    def _check_steps(self, figures: Sequence[dict[str, Any]], written: Sequence[dict[str, Any]]) -> None:
+        """A step that drops nearly everything is set wrongly, and says so before anything is built on it."""
+        reached = sum(one["documents"] for one in figures)
+        dropped: Counter[str] = Counter()
+        for one in (*figures, *written):
+            for reason, count in one["reasons"].items():
+                dropped[reason.split(".")[0]] += count
+        for step in ("source", *VERSIONS):
+            if reached >= _FEW and dropped[step] > self.config.steps.max_dropped * reached:
+                common: Counter[str] = Counter()
+                for one in (*figures, *written):
+                    common.update(
+                        {reason: count for reason, count in one["reasons"].items() if reason.split(".")[0] == step}
+                    )
+                most, count = common.most_common(1)[0]
+                raise DataError(
+                    f"{step} rejects {dropped[step]:,} of {reached:,} documents, mostly as {most} ({count:,}); look at "
+                    f"{self.folder / WORK}/*/*/rejects.parquet, then change the step or the form of the source, or "
+                    f"raise steps.max_dropped={self.config.steps.max_dropped}"
+                )
+            reached -= dropped[step]
+
+    def _end(
+        self,
+        work: Path,
+        units: Sequence[Unit],
+        figures: Sequence[dict[str, Any]],
+        written: Sequence[dict[str, Any]],
+        shards: Sequence[dict[str, Any]],
+        skipped: Skipped,
+        refused: set[int],
+        ends: tuple[str, str],
+    ) -> None:
+        """Move the shards into their places and write the manifest, last of all."""
+        moved: dict[str, dict[str, Any]] = {}
+        for old in self.folder.glob("*.parquet"):
+            old.unlink()
+        for number, shard in enumerate(shards):
+            for split, rows in shard["rows"].items():
+                source = work / "shards" / f"{number:06}" / f"{split}.parquet"
+                moved[f"{split}-{number:05}.parquet"] = {"rows": rows, "path": source}
+        place = 0
+        for number, one in enumerate(written):
+            if one["rejected"]:
+                source = work / "write" / f"{number:06}" / "rejects.parquet"
+                moved[f"rejects-{place:05}.parquet"] = {"rows": one["rejected"], "path": source}
+                place += 1
+        listed = {}
+        for name, one in sorted(moved.items()):
+            with files.atomic_file(self.folder / name) as tmp:
+                shutil.copyfile(one["path"], tmp)
+            listed[name] = {"rows": one["rows"], "sha256": files.sha256(self.folder / name)}
+        with files.atomic_file(self.folder / "samples.jsonl") as tmp, ExitStack() as opened:
+            drawn = [
+                opened.enter_context(open(work / "shards" / f"{number:06}" / "samples.jsonl", encoding="utf-8"))
+                for number in range(len(shards))
+            ]
+            file = opened.enter_context(open(tmp, "w", encoding="utf-8"))
+            file.writelines(islice(heapq.merge(*drawn), SAMPLE))  # a line begins with its place in the order
+        skipped.documents = sum(one["beyond_share"] for one in figures)
+        manifest = _manifest(self.config, units, figures, written, shards, skipped, refused, ends, listed)
+        files.write_json(self.folder / MANIFEST, manifest)
+        files.remove_dir(work)
+
+
+def _manifest(
+    config: CorpusConfig,
+    units: Sequence[Unit],
+    figures: Sequence[dict[str, Any]],
+    written: Sequence[dict[str, Any]],
+    shards: Sequence[dict[str, Any]],
+    skipped: Skipped,
+    refused: set[int],
+    ends: tuple[str, str],
+    listed: dict[str, Any],
+) -> dict[str, Any]:
+    def total(rows: Sequence[dict[str, Any]], name: str) -> dict[str, int]:
+        found: Counter[str] = Counter()
+        for row in rows:
+            found.update(row[name])
+        return dict(sorted(found.items()))
+
+    sources = []
+    for number, source in enumerate(config.sources):
+        own = [place for place, unit in enumerate(units) if unit.source == number]
+        read, wrote = [figures[place] for place in own], [written[place] for place in own]
+        rejected = Counter(total(read, "reasons")) + Counter(total(wrote, "reasons"))
+        documents = sum(one["documents"] for one in read)
+        sources.append(
+            {
+                "path": source.path,
+                "kind": source.kind,
+                "licence": source.licence,
+                "address": source.address,
+                "collected": source.collected,
+                "model": source.model,
+                "form": source.form,
+                "steps": Steps(replace(config.steps, keywords=()), source).passed,
+                "documents": documents,
+                "kept": documents - sum(rejected.values()),
+                "judged": sum(one["judged"] for one in read),
+                "harmful": sum(one["harmful"] for one in read),
+                "refused": number in refused,
+                "rejected": dict(sorted(rejected.items())),
+                "fingerprint": fingerprint(source),
+            }
+        )
+    groups = Groups.read(config.steps.balance.groups)
+    shown: dict[str, list[list[str]]] = {}
+    for one in (*figures, *written):
+        for change, some in one["shown"].items():
+            kept = shown.setdefault(change, [])
+            kept += some[: SHOWN - len(kept)]
+    counts = {
+        split: {
+            what: sum(shard["counts"].get(split, {}).get(what, 0) for shard in shards)
+            for what in ("documents", "bytes")
+        }
+        for split in ("train", "heldout")
+    }
+    technical = {what: sum(shard["technical"][what] for shard in shards) for what in ("checked", "passed")}
+    return {
+        "config": to_dict(config),
+        "sources": sources,
+        **counts,
+        "rejects": {
+            "documents": sum(one["rejected"] for one in written),
+            "bytes": sum(one["rejected_bytes"] for one in written),
+        },
+        "rejected": total([{"all": one["rejected"]} for one in sources], "all"),
+        "changes": total(written, "changes"),
+        "bytes_by": {
+            name: total([{"all": shard["bytes_by"][name]} for shard in shards], "all")
+            for name in ("source", "licence", "kind", "lang")
+        },
+        "lengths": {"before": total(figures, "lengths"), "after": total(written, "lengths")},
+        "shown": shown,
+        "technical": technical,
+        "bias": {
+            side: summary(groups, np.sum([one["spoken"] for one in rows], axis=0).tolist())
+            for side, rows in (("before", figures), ("after", shards))
+        },
+        "lowest": ends[0],
+        "highest": ends[1],
+        "split_rule": f"held out where sha256(text) / 2^256 < {config.heldout_fraction}, and the lowest hash",
+        "files_skipped_by_type": skipped.files,
+        "documents_beyond_share": skipped.documents,
+        "copies_made_by_cuts": sum(shard["twice"] for shard in shards),
+        "shards": listed,
+    }
