@@ -148,6 +148,7 @@ class _Build:
             "sources": [fingerprint(source) for source in self.config.sources],
             "sizes": [_UNIT_BYTES, _SHARD_BYTES],
         }
+        files.tidy(self.folder)
         if work.exists() and (not (work / "plan.json").exists() or files.read_json(work / "plan.json") != plan):
             files.remove_dir(work)
         with files.disk_errors(work):
