@@ -58,9 +58,15 @@ lint: install ## style, types, import contracts
 	@.bench/trl/bin/pip install --quiet --disable-pip-version-check -c constraints.txt torch
 	@.bench/trl/bin/pip install --quiet --disable-pip-version-check -c constraints.txt 'trl==1.16.0' 'transformers>=5.23' || { rm -rf .bench/trl; exit 1; }
 
-bench-install: install .bench/transformers/bin/python .bench/llamacpp/bin/python .bench/lm_eval/bin/python .bench/trl/bin/python ## environments of the peers that the benchmarks run against
+.bench/datatrove/bin/python:
+	@echo "installing datatrove into .bench/datatrove ..."
+	@$(PYTHON) -m venv .bench/datatrove
+	@.bench/datatrove/bin/pip install --quiet --disable-pip-version-check 'datatrove==0.10.1' spacy nltk tldextract regex tokenizers 'xxhash<4' || { rm -rf .bench/datatrove; exit 1; }
+
+bench-install: install .bench/datatrove/bin/python .bench/transformers/bin/python .bench/llamacpp/bin/python .bench/lm_eval/bin/python .bench/trl/bin/python ## environments of the peers that the benchmarks run against
 
 bench: bench-install ## the benchmarks: Candor and its peers side by side
+	@$(BIN)/python bench/data.py
 	@$(BIN)/python bench/loader.py
 	@$(BIN)/python bench/train_step.py
 	@$(BIN)/python bench/decode.py

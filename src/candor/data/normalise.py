@@ -11,24 +11,47 @@ from dataclasses import dataclass
 
 _BREAKS = re.compile("\r\n?|\x85|\u2028|\u2029|\x0b|\x0c")
 _INVISIBLE = re.compile(
-    "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb]+"
+    "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb]+"
 )
-_BLANKS = re.compile("[ \t\u00a0\u3000]+(?=\n)|[ \t\u00a0\u3000]+\\Z")
+# Tags make flags of parts of countries out of a black one, six or seven of them; elsewhere they are text unseen.
+_TAG = "[\U000e0001\U000e0020-\U000e007f]"
+_HIDDEN = re.compile(f"{_TAG}(?:(?<!\U0001f3f4.)(?<!{_TAG}.){_TAG}*|(?<=\U0001f3f4.){_TAG}{{7,}})")
+_BLANK = "[ \t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]"
+_BLANKS = re.compile(f"{_BLANK}(?<!{_BLANK}.){_BLANK}*+(?=\n|\\Z)")  # from its first blank on, lest it be slow
 _EMPTY = re.compile("\n{3,}")
 _STEPS = (
     ("breaks", _BREAKS, "\n"),
+    ("invisible", _HIDDEN, ""),
     ("invisible", _INVISIBLE, ""),
     ("blanks", _BLANKS, ""),
     ("empty_lines", _EMPTY, "\n\n"),
 )
-_CLEAN = re.compile("[^\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u0300-\u036f\u200b-\u200f\u2028-\u206f\ufeff\ufff9-\ufffb]*")
-
-# What a wrong decoder leaves behind. UTF-8 read as Latin-1 or Windows-1252: a lead byte and its continuation.
-_MISREAD = re.compile(
-    "[\u00c3\u00c2][\u0080-\u00bf\u20ac\u201a-\u203a\u0152-\u0178]|\u00e2(?:\u0080|\u20ac)[\u0080-\u00bf\u2018-\u203a\u0153\u009d\u2122]|[\u00e4-\u00e9][\u0080-\u00bf\u0152-\u2122]{2}"
+_CLEAN = re.compile(
+    "[^\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u0300-\u036f\u061c\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]*"
 )
-# GBK read as UTF-8 and written out again; memory that was never filled; UTF-8 read as GBK.
-_KNOWN = ("锟斤拷", "烫烫烫", "屯屯屯", "ï»¿", "鈥", "鐨勪", "锛屾", "銆�")
+
+# What a wrong decoder leaves behind.
+_TRAIL = "\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ"
+"""What the bytes that go on in UTF-8, 80 to BF, are in Latin-1 and in Windows-1252."""
+_USUAL = "\xa0«»·¹²³…–—‘’“”‹›•"
+"""Those of them that stand behind a letter in good text."""
+_LEADS = "ÂÃÄÅÎÏÐÑØÙ"
+_AS_GBK = "锛鐨殑紝鍙屽鏈鍒紟杩屾勬鍏鍚鏁銆鐢鏄槸鍦鎴鏂傛嶆鍑勭闂鍔"
+"""What 的 ， 。 是 在 and their like become where UTF-8 is read as GBK."""
+_ACCENTS = "".join(bytes((0xC3, low)).decode("gbk") for low in range(0x80, 0xC0))
+"""And letters with accents."""
+_MISREAD = re.compile(
+    f"[\x80-\x84\x86-\x9f\xa1-\xff鈥{_AS_GBK}{_ACCENTS}](?:"
+    # UTF-8 read as Latin-1 or Windows-1252: two bytes, but no capital at the end of a quotation, and three.
+    f"(?<=[{_LEADS}])(?![{_USUAL}])[{_TRAIL}]|(?<=[a-z][{_LEADS}])[{_USUAL}]"
+    f"|(?<=[à-ï])(?![{_USUAL}]{{2}})[{_TRAIL}]{{2}}"
+    # Windows-1252 read as Latin-1: controls where quotes were; GBK read as either: no space for eight letters.
+    "|(?<=[\x80-\x9f])|(?<=[\xa1-\xff])(?!(.)\\1{2})[\xa1-\xff]{7,}"
+    # UTF-8 read as GBK; quotation marks become 鈥 and a character that swallowed the next letter.
+    f"|(?<=[{_AS_GBK}])|(?<=[ -~\n]鈥).?|(?<=[A-Za-z][{_ACCENTS}])(?=[a-z]))"
+)
+# Replacement characters read as GBK, and memory that was never filled; who writes about them puts them in quotes.
+_FILLED = re.compile("[锟烫屯](?<![\"'`“‘「『《（(].)(?:(?<=锟)斤拷|(?<=烫)烫{3,}|(?<=屯)屯{3,})")
 
 
 @dataclass(frozen=True)
@@ -100,7 +123,7 @@ def _compose(text: str, pieces: list[tuple[int, int]]) -> tuple[str, list[tuple[
         # Clusters begin at characters that never compose with what stands before them.
         cluster = ""
         for place, one in enumerate(found[0]):
-            if cluster and not unicodedata.combining(one) and unicodedata.is_normalized("NFC", cluster[-1] + one):
+            if cluster and not unicodedata.combining(one) and not _composes(cluster[-1], one):
                 if (composed := unicodedata.normalize("NFC", cluster)) != cluster:
                     edits.append((start, start + len(cluster), composed))
                 cluster, start = "", found.start() + place
@@ -108,6 +131,14 @@ def _compose(text: str, pieces: list[tuple[int, int]]) -> tuple[str, list[tuple[
         if (composed := unicodedata.normalize("NFC", cluster)) != cluster:
             edits.append((start, start + len(cluster), composed))
     return (*_edit(text, pieces, edits), len(edits))
+
+
+def _composes(before: str, one: str) -> bool:
+    """Whether NFC makes something else of two characters than of each."""
+    if unicodedata.is_normalized("NFC", before + one):
+        return False
+    apart = unicodedata.normalize("NFC", before) + unicodedata.normalize("NFC", one)
+    return unicodedata.normalize("NFC", before + one) != apart
 
 
 def _edit(
@@ -133,7 +164,7 @@ def _edit(
         copy(done, start)
         at += start - done
         if put:
-            found.append((at, old.origin(start)))
+            found.extend((at + k, old.origin(min(start + k, end - 1))) for k in range(len(put)))
             parts.append(put)
             at += len(put)
         done = end
@@ -144,14 +175,15 @@ def _edit(
 
 
 def broken_encoding(text: str, most: float = 0.001) -> str:
-    """What in a text shows that bytes were decoded wrongly; "" where less than `most` of its characters do."""
-    marks = text.count("\ufffd")
-    if marks > most * len(text):
+    """What in a text shows that bytes were decoded wrongly; "" where less than `most` of its characters do.
+
+    To be asked of a text as it came: normalise() takes out controls, and with them most of what shows it.
+    """
+    if text.isascii():
+        return ""
+    if text.count("\ufffd") > most * len(text):
         return "replacement characters"
-    if not text.isascii():
-        if any(known in text for known in _KNOWN):
-            return "characters of another encoding"
-        misread = sum(len(found[0]) for found in _MISREAD.finditer(text))
-        if misread > most * len(text):
-            return "UTF-8 read as another encoding"
+    for what, pattern in (("characters of another encoding", _FILLED), ("bytes read as another encoding", _MISREAD)):
+        if sum(len(found[0]) for found in pattern.finditer(text)) > most * len(text):
+            return what
     return ""

@@ -2,40 +2,48 @@
 
 Gopher: arXiv 2112.11446, Table A1 and section A1; C4: arXiv 1910.10683, 2.2; FineWeb: arXiv 2406.17557, 3.6. Words are
 those of `View`: a Han character is a word, so Chinese counts are higher and its repetitions longer than English ones.
-Every figure is measured for all documents of a view at once; a rule is a figure and the range that it must lie in.
+Code, tables, formulas, tags and addresses are not prose: they count as words of a document and for nothing else. Every
+figure is measured for all documents of a view at once; a rule is a figure and the range that it must lie in.
 """
 
 import operator
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from candor.data.view import ALONE, DIGIT, LETTER, SPACE, Ints, View, mix
+from candor.data.view import ALONE, DIGIT, LETTER, SPACE, Hashes, Ints, View, mix
 from candor.errors import ConfigError
 
 Figures = NDArray[np.float64]
 _END = ".!?。！？…；;:：．"
 """What ends a sentence, an item of a list, or a line that leads on to another."""
+_STOPS = ".!?。！？…．"
 _BREAK = 10
 _SHORT = 100
-"""Words below which one stop word less will do."""
+"""Words of prose below which other function words count as stop words too: a page of a manual has few of Gopher's."""
 _CLOSING = "\"'”’」』）)]】》>*_`"
-_STOP_EN = ("the", "be", "to", "of", "and", "that", "have", "with")
-_STOP_ZH = "的一是不了在有人我他这为之以而其也于者所与"
+_STOP_WORDS = "the be to of and that have with 的 一 是 不 了 在 有 人 我 他 这 为 之 以 而 其 也 于 者 所 与"
+"""Gopher's eight, and the like in modern and classical Chinese."""
+_FUNCTION_WORDS = (
+    "a all an are as at by for from if in into is it not on or this using 和 或 从 到 将 把 用 并 对 及 中 上"
+)
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Thresholds of one language; a document outside one of them is rejected with the field's name as its reason."""
+    """Thresholds of one language; a document outside one of them is rejected with the name of the rule as reason."""
 
-    min_words: int = 30
+    min_words: int = 25
     """Gopher has 50, which a page of a manual may not reach."""
     max_words: int = 1_000_000
     """Gopher has 100,000, which leaves no room for a book."""
+    min_prose: float = 0.05
+    """Least share of the words that stand in prose; what has less is a table, a list of addresses or code."""
     min_word_length: float = 3.0
     """Gopher: least mean length of a word in characters."""
     max_word_length: float = 10.0
@@ -49,7 +57,7 @@ class Limits:
     min_letters: float = 0.8
     """Gopher: least share of words with a letter."""
     min_stop_words: int = 2
-    """Gopher: fewest different stop words."""
+    """Gopher: fewest different stop words; of more words in a short text, see `_SHORT`."""
     max_repeated_lines: float = 0.3
     """Gopher: largest share of lines that stood before."""
     max_repeated_line_characters: float = 0.2
@@ -66,14 +74,19 @@ class Limits:
     """Gopher: lengths in words of which runs that stood before ..."""
     max_repeated_grams: tuple[float, ...] = (0.15, 0.14, 0.13, 0.12, 0.11, 0.10)
     """... cover at most this share of the characters."""
+    spare_characters: int = 300
+    """Characters that are added to those of a document before these shares are taken: in a few sentences about one
+    thing the same words come again, which says nothing yet; in a long document it makes no difference."""
     min_sentences: int = 3
     """C4: fewest ends of sentences."""
     max_braces: float = 0.05
     """C4 refuses any curly bracket; this is their largest share of the characters."""
     min_ended_lines: float = 0.12
-    """FineWeb: least share of lines that end in punctuation."""
+    """FineWeb: least share of lines that end in punctuation, or are ten times as long as a short line and hold the end
+    of a sentence: a paragraph that was cut off is no line of a menu."""
     max_short_lines: float = 0.67
-    """FineWeb: largest share of lines of at most `short_line` characters."""
+    """FineWeb: largest share of lines of at most `short_line` characters, here of those that do not end as a sentence
+    does: lines of a menu and not of a dialogue or of a list."""
     short_line: int = 30
     """FineWeb: what is a short line."""
     max_breaks: float = 0.3
@@ -88,16 +101,16 @@ class Limits:
 
 
 CHINESE = Limits(
-    min_words=60,
+    min_words=50,
     min_word_length=0.0,
     max_word_length=1e9,
-    max_repeated_line_characters=0.2,
     top_grams=(4, 6, 8),
     repeated_grams=(10, 12, 14, 16, 18, 20),
-    min_sentences=3,
+    spare_characters=150,
     short_line=10,
-    max_breaks=0.15,
+    max_breaks=0.2,
 )
+"""A word of English is 1.5 to 2 characters of Chinese, and a letter half a character."""
 
 
 @dataclass(frozen=True)
@@ -111,15 +124,25 @@ class QualityConfig:
 
 
 _MARKUP = re.compile(
-    r"^[ \t]*(```|~~~).*?^[ \t]*\1[^\n]*$|(`{1,2})[^`\n]+\2|\$\$[^$]+\$\$|\$[^$\n]+\$|^[ \t]*\|[^\n]*$|^#{1,6} "
-    r"|<[^<>\n]{1,300}>|\{[^{}\n]*\}",
+    r"^[ \t]*(```|~~~).*?^[ \t]*\1[^\n]*$"  # a block of code
+    r"|^[ \t]*(`{1,2})[^`\n]+\2[ \t]*$"  # a line of code; code within a sentence is a word of it
+    r"|\$\$[^$]+\$\$|\$(?=\S)[^$\n]+(?<=\S)\$(?!\d)"  # a formula, and no two prices
+    r"|^[ \t]*\|[^\n]*$"  # a line of a table
+    r"|^[ \t]*([-*_=])(?:[ \t]*\3){2,}[ \t]*$|^#{1,6} "  # a rule across the page, the sign of a heading
+    r"|</?[A-Za-z][^<>\n]{0,300}>|\{/\*[^\n]{0,300}?\*/\}"  # a tag, a comment
+    r"|(?<=\])\([^()\n]*(?:\([^()\n]*\)[^()\n]*)*\)|(?:https?|ftp)://[!-;=?-~]*[0-9A-Za-z/]",  # an address
     re.MULTILINE | re.DOTALL,
 )
+_SIGNS = ("`", "~~~", "$", "|", "---", "***", "___", "===", "- -", "* *", "_ _", "# ", "<", "{/*", "](", "://")
+"""What prose() looks for first; one of them stands in all that it takes out."""
 
 
 def prose(text: str) -> str:
-    """`text` with spaces in place of code, formulas, tables, tags and the signs of headings: as long as before."""
-    if not ("`" in text or "$" in text or "|" in text or "<" in text or "# " in text):
+    """`text` with spaces in place of code, formulas, tables, tags, rules, addresses and signs of headings.
+
+    It is as long as before, line breaks stand where they stood.
+    """
+    if not any(sign in text for sign in _SIGNS):
         return text
     return _MARKUP.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), text)
 
@@ -128,7 +151,7 @@ class Found(NamedTuple):
     """What the rules say of D documents."""
 
     reasons: list[str]
-    """The first rule that each breaks, `max_top_gram[3]` or the like; "" where it breaks none."""
+    """The first rule that each breaks, `top_gram_3` or the like; "" where it breaks none."""
     figures: dict[str, Figures]
     """[D] each, by rule."""
 
@@ -139,10 +162,10 @@ def is_chinese(view: View) -> NDArray[np.bool_]:
 
 
 def judge(texts: Sequence[str], view: View, config: QualityConfig) -> Found:
-    """The rules on every document of a view; code, formulas and tables count as words and nothing else."""
+    """The rules on every document of a view, which is the view of `texts`."""
     plain = [prose(text) for text in texts]
     plainly = view if all(map(operator.is_, plain, texts)) else View(plain)
-    chinese = is_chinese(view)
+    chinese = is_chinese(plainly)
     figures: dict[str, Figures] = {}
     reasons = np.full(len(view), "", object)
     for limits, own in ((config.english, ~chinese), (config.chinese, chinese)):
@@ -163,7 +186,8 @@ def measure(view: View, plainly: View, limits: Limits) -> list[Rule]:
     """(name, allowed range, figure of each document) of every rule; `plainly` is the view of the prose alone."""
     written = np.maximum(view.per_document(view.kinds != SPACE), 1)
     length: Rule = "words", (limits.min_words, limits.max_words), view.word_count.astype(np.float64)
-    return [length, *_words(plainly, limits), *_lines(plainly, limits), *_repetition(plainly, written, limits)]
+    share: Rule = "prose", (limits.min_prose, 1), _share(plainly.word_count, view.word_count)
+    return [length, share, *_words(plainly, limits), *_lines(plainly, limits), *_repetition(plainly, written, limits)]
 
 
 def _share(part: NDArray[np.generic], whole: NDArray[np.generic]) -> Figures:
@@ -174,7 +198,7 @@ def _words(view: View, c: Limits) -> list[Rule]:
     words = view.word_count
     spelt = (view.kinds == LETTER) | (view.kinds == DIGIT)
     runs = np.bincount(view.document_of_word[view.kinds[view.word_starts] != ALONE], minlength=len(view))
-    symbols = view.per_document(view.one_of("#…")) + view.per_document(_dots(view))
+    symbols = view.per_document(view.codes == ord("#")) + view.per_document(_ellipses(view))
     with_letter = view.count_in(view.kinds != DIGIT, view.word_starts, view.word_ends) > 0
     return [
         ("word_length", (c.min_word_length, c.max_word_length), _share(view.per_document(spelt), runs)),
@@ -189,22 +213,31 @@ def _words(view: View, c: Limits) -> list[Rule]:
     ]
 
 
-def _dots(view: View) -> NDArray[np.bool_]:
-    """[C] the last of three dots."""
-    dot = view.codes == ord(".")
-    found = np.zeros(len(dot), bool)
-    found[2:] = dot[2:] & dot[1:-1] & dot[:-2]
-    return found
+def _ellipses(view: View) -> NDArray[np.bool_]:
+    """[C] where an ellipsis begins to be one: at the third of three dots or more, at the first of a row of "…"."""
+    dot, one = view.codes == ord("."), view.codes == ord("…")
+    third = np.zeros(len(dot), bool)
+    third[2:] = dot[2:] & dot[1:-1] & dot[:-2]
+    third[3:] &= ~dot[:-3]
+    one[1:] &= view.codes[:-1] != ord("…")
+    return third | one
+
+
+@cache
+def _stop_hashes() -> tuple[Hashes, NDArray[np.bool_]]:
+    """Hashes of stop words and function words in order, and which of them are stop words."""
+    stops, others = View([_STOP_WORDS]).words, View([_FUNCTION_WORDS]).words
+    hashes = np.sort(np.concatenate((stops, others)))
+    return hashes, np.isin(hashes, stops)
 
 
 def _stop_words(view: View) -> Figures:
-    different = np.zeros(len(view), np.int64)
-    for word in View(_STOP_EN).words:
-        different += np.bincount(view.document_of_word[view.words == word], minlength=len(view)) > 0
-    if view.han.any():
-        for character in _STOP_ZH:
-            different += view.per_document(view.codes == ord(character)) > 0
-    return different + 1.0 * (view.word_count < _SHORT)
+    hashes, stops = _stop_hashes()
+    at = np.minimum(np.searchsorted(hashes, view.words), len(hashes) - 1)
+    hit = np.flatnonzero(hashes[at] == view.words)
+    seen = np.zeros((len(view), len(hashes)), bool)
+    seen[view.document_of_word[hit], at[hit]] = True
+    return np.where(view.word_count < _SHORT, seen.sum(1), seen[:, stops].sum(1)).astype(np.float64)
 
 
 def _lines(view: View, c: Limits) -> list[Rule]:
@@ -214,21 +247,23 @@ def _lines(view: View, c: Limits) -> list[Rule]:
     def share(where: NDArray[np.bool_]) -> Figures:
         return _share(np.bincount(of[where], minlength=D), lines)
 
-    last = view.codes[_before_closing(view, starts, ends)]
+    at = _before_closing(view, starts, ends)
+    last = view.codes[at]
     ended = _any_of(last, _END)
-    stops = view.one_of(".!?。！？…．")
-    followed = np.ones(len(stops), bool)
-    followed[:-1] = ~stops[1:] & ((view.kinds[1:] == SPACE) | (view.kinds[1:] == ALONE)) & (view.codes[1:] != _BREAK)
-    sentences = view.per_document(stops & followed) + np.bincount(of[ended], minlength=D)
-    ellipsis = last == ord("…")
-    dots = _dots(view)
-    ellipsis |= dots[ends - 1]
+    followed = np.zeros(len(view.codes), bool)
+    followed[:-1] = ((view.kinds[1:] == SPACE) | (view.kinds[1:] == ALONE)) & (view.codes[1:] != _BREAK)
+    followed[at] = False  # the end of a line counts below
+    within = view.one_of(_STOPS) & followed
+    sentences = view.per_document(within) + np.bincount(of[ended], minlength=D)
+    told = ended | ((size >= 10 * c.short_line) & (view.count_in(within, starts, ends) > 0))
+    dot = view.codes == ord(".")
+    ellipsis = (last == ord("…")) | (dot[at] & dot[at - 1] & dot[at - 2])  # behind the first place stands a break
     return [
         ("bullets", (0, c.max_bullets), share(_any_of(view.codes[starts], "-*•●◦‣·"))),
         ("ellipses", (0, c.max_ellipses), share(ellipsis)),
         ("sentences", (c.min_sentences, _NONE), sentences.astype(np.float64)),
-        ("ended_lines", (c.min_ended_lines, 1), share(ended)),
-        ("short_lines", (0, c.max_short_lines), share(size <= c.short_line)),
+        ("ended_lines", (c.min_ended_lines, 1), share(told)),
+        ("short_lines", (0, c.max_short_lines), share((size <= c.short_line) & ~ended)),
         ("breaks", (0, c.max_breaks), _share(view.line_count, view.word_count)),
     ]
 
@@ -255,7 +290,7 @@ def _repetition(view: View, written: Ints, c: Limits) -> list[Rule]:
         most, share = getattr(c, f"max_repeated_{name}s"), getattr(c, f"max_repeated_{name}_characters")
         rules.append((f"repeated_{name}s", (0, most), _share(repeated, counted)))
         rules.append((f"repeated_{name}_characters", (0, share), _share(characters, written)))
-    return rules + _grams(view, written, c)
+    return rules + _grams(view, written + c.spare_characters, c)
 
 
 def _within(hashes: NDArray[np.uint64], of: Ints) -> NDArray[np.uint64]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from candor.data.benchmarks import Benchmarks, BenchmarksConfig
 from candor.data.bias import BalanceConfig
+from candor.data.contacts import without_contacts
 from candor.data.harmful import CLASSES, THRESHOLD, HarmfulClassifier, KeywordBank
 from candor.data.language import language
 from candor.data.minhash import MinHashConfig
@@ -28,6 +29,7 @@ VERSIONS = {
     "language": 1,
     "boilerplate": 1,
     "copyright": 1,
+    "contacts": 1,
     "quality": 1,
     "keywords": 1,
     "harmful": 1,
@@ -42,7 +44,17 @@ _PROSE = tuple(VERSIONS)
 _OF_FORM: dict[Form, tuple[str, ...]] = {
     "prose": _PROSE,
     "any": tuple(step for step in _PROSE if step not in ("boilerplate", "quality", "passages")),
-    "code": ("licence", "normalise", "encoding", "copyright", "benchmarks", "copies", "near_copies", "passages"),
+    "code": (
+        "licence",
+        "normalise",
+        "encoding",
+        "copyright",
+        "contacts",
+        "benchmarks",
+        "copies",
+        "near_copies",
+        "passages",
+    ),
     "made": ("copies",),
 }
 
@@ -59,6 +71,8 @@ class StepsConfig:
     """Reject what says that it may not be copied, from sources without an open licence."""
     boilerplate: bool = True
     """Take out lines that belong to a page and not to its text: cookies, navigation, sharing, legal notes."""
+    contacts: bool = True
+    """Mask e-mail and network addresses."""
     quality: bool = True
     """Apply the rules of quality."""
     english: Limits = field(default_factory=Limits)
@@ -94,6 +108,7 @@ class StepsConfig:
         on = {
             "boilerplate": self.boilerplate,
             "copyright": self.copyright,
+            "contacts": self.contacts,
             "quality": self.quality,
             "keywords": bool(self.keywords),
             "harmful": self.harmful < 1,
@@ -195,7 +210,7 @@ class Steps:
             item.reject("normalise", "empty")
 
     def _encoding(self, item: _Item) -> None:
-        if broken := broken_encoding(item.text):
+        if broken := broken_encoding(item.came.text):
             item.reject("encoding", "", broken)
 
     def _language(self, item: _Item) -> None:
@@ -214,6 +229,11 @@ class Steps:
         if self.source.licence in ("unknown", "") and (notice := forbids_copies(item.text)):
             item.reject("copyright", "", notice)
 
+    def _contacts(self, item: _Item) -> None:
+        item.text, count = without_contacts(item.text)
+        if count:
+            item.changes.append(f"contacts {count}")
+
     def _keywords(self, item: _Item) -> None:
         for bank in self._banks:
             for start, end, _, kind in bank.find(item.text):
@@ -227,6 +247,7 @@ class Steps:
         "language": _language,
         "boilerplate": _boilerplate,
         "copyright": _copyright,
+        "contacts": _contacts,
         "keywords": _keywords,
     }
 

@@ -6,6 +6,7 @@ on every machine and in every process.
 """
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from functools import cache, cached_property
 
@@ -22,6 +23,8 @@ _ALONE = (
     (0x3040, 0x3100), (0x31F0, 0x3200), (0x3400, 0x4DC0), (0x4E00, 0xA000), (0xF900, 0xFB00), (0x20000, 0x32000),
 )  # fmt: skip
 _HAN = ((0x3005, 0x3008), (0x3400, 0x4DC0), (0x4E00, 0xA000), (0xF900, 0xFB00), (0x20000, 0x32000))
+_SELECTORS = range(0xFE00, 0xFE10)
+"""They choose the look of a sign and go with no letter."""
 _BASE = 0x9E3779B97F4A7C15  # odd, so that its powers have inverses modulo 2^64
 _WORDS = 0xD1B54A32D192ED03
 _BREAK = 10
@@ -37,17 +40,25 @@ def mix(values: Hashes) -> Hashes:
     return values
 
 
+def _everything() -> str:
+    """Every code point at its place; zeros for the surrogates."""
+    codes = np.arange(0x110000, dtype="<u4")
+    codes[0xD800:0xE000] = 0
+    return codes.tobytes().decode("utf-32-le")
+
+
 @cache
 def _classes() -> NDArray[np.uint8]:
     """Class of every code point."""
-    text = "".join(chr(code) if not 0xD800 <= code < 0xE000 else "\0" for code in range(0x110000))
+    text = _everything()
     table = np.full(0x110000, OTHER, np.uint8)
     for kind, pattern in ((LETTER, r"[^\W\d_]+"), (DIGIT, r"\d+"), (SPACE, r"\s+")):
         for run in re.finditer(pattern, text):
             table[run.start() : run.end()] = kind
     # Marks go with the letter before them: an accent written apart, a vowel sign.
-    for low, high in ((0x300, 0x370), (0x591, 0x5C0), (0x610, 0x61B), (0x64B, 0x660), (0x900, 0xE00)):
-        table[low:high][table[low:high] == OTHER] = LETTER
+    for code in range(0x300, 0xFE30):
+        if table[code] == OTHER and code not in _SELECTORS and unicodedata.category(chr(code)) in ("Mn", "Mc"):
+            table[code] = LETTER
     for low, high in _ALONE:
         table[low:high][table[low:high] != SPACE] = ALONE
     return table
@@ -56,10 +67,11 @@ def _classes() -> NDArray[np.uint8]:
 @cache
 def _folded() -> NDArray[np.uint32]:
     """Lower case of every code point that has one of a single character."""
-    table = np.arange(0x110000, dtype=np.uint32)
-    for code in range(0x1F000):
-        if not 0xD800 <= code < 0xE000 and len(low := chr(code).lower()) == 1:
-            table[code] = ord(low)
+    # The one whose lower case is two characters stays; a sigma is never the last of a word here.
+    low = _everything().replace("\u0130", "\0").lower()
+    table = np.frombuffer(low.encode("utf-32-le"), np.uint32).copy()
+    table[0x130] = 0x130
+    table[0xD800:0xE000] = np.arange(0xD800, 0xE000)
     return table
 
 
