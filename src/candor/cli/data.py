@@ -50,7 +50,6 @@ def build(
     from candor.config import override
     from candor.data import CorpusConfig, SourceConfig
     from candor.data.sources import PYTHON_DOCS
-    from candor.recipes import find_corpus
     from candor.rows import local
     from candor.stages.corpus import corpus_alone
 
@@ -78,6 +77,8 @@ def build(
         )
         config = CorpusConfig((source,))
     else:
+        from candor.recipes import find_corpus  # with torch, which a text alone does without
+
         name, config = Path(recipe).stem, find_corpus(recipe)
     config = override(config, *(one.removeprefix("corpus.") for one in sets or ()))  # named as in a run, or alone
     folder = out or Path("runs") / name

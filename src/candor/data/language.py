@@ -8,7 +8,7 @@ from candor.data.quality import prose
 
 _HAN = re.compile("[\u4e00-\u9fff\u3400-\u4dbf]")
 _KANA = re.compile("[\u3040-\u30ff]")
-_ENOUGH = 1000
+_ENOUGH = 600
 """Characters that are looked at."""
 _START = 5000
 """Those among which they are looked for, code and the like left out: documentation may begin with a page of it."""

@@ -16,16 +16,9 @@ _INVISIBLE = re.compile(
 # Tags make flags of parts of countries out of a black one, six or seven of them; elsewhere they are text unseen.
 _TAG = "[\U000e0001\U000e0020-\U000e007f]"
 _HIDDEN = re.compile(f"{_TAG}(?:(?<!\U0001f3f4.)(?<!{_TAG}.){_TAG}*|(?<=\U0001f3f4.){_TAG}{{7,}})")
-_BLANK = "[ \t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]"
-_BLANKS = re.compile(f"{_BLANK}(?<!{_BLANK}.){_BLANK}*+(?=\n|\\Z)")  # from its first blank on, lest it be slow
+_BLANK = " \t\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
 _EMPTY = re.compile("\n{3,}")
-_STEPS = (
-    ("breaks", _BREAKS, "\n"),
-    ("invisible", _HIDDEN, ""),
-    ("invisible", _INVISIBLE, ""),
-    ("blanks", _BLANKS, ""),
-    ("empty_lines", _EMPTY, "\n\n"),
-)
+_UNCLEAN = (("breaks", _BREAKS, "\n"), ("invisible", _HIDDEN, ""), ("invisible", _INVISIBLE, ""))
 _CLEAN = re.compile(
     "[^\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u0300-\u036f\u061c\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]*"
 )
@@ -86,36 +79,54 @@ def normalise(text: str) -> Normal:
     changes: dict[str, int] = {}
     pieces: list[tuple[int, int]] = [(0, 0)]  # (place in the new text, place in the old one)
     before = None
+
+    def change(name: str, edits: list[tuple[int, int, str]]) -> None:
+        nonlocal text, pieces
+        if edits:
+            text, pieces = _edit(text, pieces, edits)
+            changes[name] = changes.get(name, 0) + len(edits)
+
     while before != text:  # removing a character may bring together what composes
         before = text
-        for name, pattern, put in _STEPS:
-            text, pieces, count = _substitute(text, pieces, pattern, put)
-            if count:
-                changes[name] = changes.get(name, 0) + count
+        if not _is_clean(text):
+            for name, pattern, put in _UNCLEAN:
+                change(name, [(found.start(), found.end(), put) for found in pattern.finditer(text)])
+        change("blanks", _blanks(text))
+        if "\n\n\n" in text:
+            change("empty_lines", [(found.start(), found.end(), "\n\n") for found in _EMPTY.finditer(text)])
         if not unicodedata.is_normalized("NFC", text):
-            text, pieces, count = _compose(text, pieces)
-            changes["composed"] = changes.get("composed", 0) + count
+            change("composed", _compose(text))
     return Normal(text, changes, *(tuple(column) for column in zip(*pieces, strict=True)))
 
 
-def _is_normal(text: str) -> bool:
+def _is_clean(text: str) -> bool:
     found = _CLEAN.match(text)
     assert found is not None  # it matches nothing at least
-    if found.end() != len(text) or "\n\n\n" in text or not unicodedata.is_normalized("NFC", text):
-        return False
-    return not (
-        " \n" in text or "\t\n" in text or "\u00a0\n" in text or "\u3000\n" in text or text[-1:] in " \t\u00a0\u3000"
+    return found.end() == len(text)
+
+
+def _is_normal(text: str) -> bool:
+    return (
+        _is_clean(text)
+        and "\n\n\n" not in text
+        and text[-1:] not in {*_BLANK}
+        and not any(blank + "\n" in text for blank in " \t\u00a0\u3000")
+        and unicodedata.is_normalized("NFC", text)
     )
 
 
-def _substitute(
-    text: str, pieces: list[tuple[int, int]], pattern: re.Pattern[str], put: str
-) -> tuple[str, list[tuple[int, int]], int]:
-    edits = [(found.start(), found.end(), put) for found in pattern.finditer(text)]
-    return (*_edit(text, pieces, edits), len(edits))
+def _blanks(text: str) -> list[tuple[int, int, str]]:
+    """The blanks at the ends of lines."""
+    found, at = [], 0
+    for line in text.split("\n"):
+        end = at + len(line)
+        if line and line[-1] in _BLANK:
+            found.append((at + len(line.rstrip(_BLANK)), end, ""))
+        at = end + 1
+    return found
 
 
-def _compose(text: str, pieces: list[tuple[int, int]]) -> tuple[str, list[tuple[int, int]], int]:
+def _compose(text: str) -> list[tuple[int, int, str]]:
     """NFC, one cluster of a letter and its marks after the other."""
     edits = []
     for found in re.finditer(r"[^\u0300-\U0010ffff]?[\u0300-\U0010ffff]+", text):
@@ -130,7 +141,7 @@ def _compose(text: str, pieces: list[tuple[int, int]]) -> tuple[str, list[tuple[
             cluster += one
         if (composed := unicodedata.normalize("NFC", cluster)) != cluster:
             edits.append((start, start + len(cluster), composed))
-    return (*_edit(text, pieces, edits), len(edits))
+    return edits
 
 
 def _composes(before: str, one: str) -> bool:
