@@ -106,7 +106,7 @@ def test_the_code_version_changes_with_every_source_file(tmp_path: Path, monkeyp
     assert version() == before
     assert before.startswith(f"{records.__version__}+")
     sources = [Path(place) / name for place, _, names in os.walk(copy) for name in names]
-    assert {path.suffix for path in sources} <= {".py", ".jinja", ".cpp", ".typed"}, (
+    assert {path.suffix for path in sources} <= {".py", ".jinja", ".cpp", ".json", ".npz", ".typed"}, (
         "a kind of source that is not hashed"
     )
     seen = {before}

@@ -203,8 +203,8 @@ def broken_json(text: Path) -> Path:
     [
         (missing, "does not exist", "give a file, a folder"),
         (empty, "holds no text", "give a source"),
-        (one_document, "holds one document", "at least two are needed"),
-        (bad_utf8, "bad.txt is not utf-8: byte 12 is 0xff", "corpus.encoding"),
+        (one_document, "1 document is left", "at least two are needed"),
+        (bad_utf8, "bad.txt is not utf-8: byte 12 is 0xff", "corpus.sources.N.encoding"),
         (too_long, "long.txt is a document of at least 68,719,476,736 bytes", "raise that limit"),
         (broken_json, "rows.jsonl:2 is not JSON", "mend or remove the line"),
     ],
@@ -240,7 +240,7 @@ def test_bad_sources(
         (["model.rope_theta=1"], "rope_theta", "above 1"),
         (["hardware.accelerators=0"], "accelerators=0", "at least 1"),
         (["evaluate.sample_tokens=0"], "evaluate.sample_tokens=0", "at least 1"),
-        (["corpus.encoding=undefined"], "corpus.encoding='undefined'", "utf-8"),
+        (["corpus.sources.0.encoding=undefined"], "encoding='undefined'", "utf-8"),
         (["export.dtype=int4"], "'int4' is not one of float32, bfloat16", ""),
     ],
 )
@@ -258,7 +258,7 @@ def test_configurations_that_cannot_work(
         (["--set", "model.vocab_size=330"], "tokenizer.vocab_size was 320 and is now 330"),
         (["--set", "pretrain.total_tokens=8192"], "checkpoints.pretrain.total_tokens was 4096 and is now 8192"),
         (["--set", "seed=1"], "seed was 0 and is now 1"),
-        (["--data", "python-docs"], "corpus.source was"),
+        (["--data", "python-docs"], "corpus.sources.0.path was"),
     ],
 )
 def test_training_of_another_plan_is_not_thrown_away(
