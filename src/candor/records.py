@@ -44,9 +44,9 @@ class Document:
     lang: str = ""
     """ISO 639-1 code of its language; "" where it was not asked."""
     steps: str = ""
-    """The steps that it passed, with their versions: `normalise/1 encoding/1 quality/1`."""
+    """The steps that it passed, with their versions: `encoding/1 normalise/1 quality/1`."""
     changes: str = ""
-    """What they changed, step by step: `normalise breaks 3, duplicates 1 passage of 412 characters`."""
+    """What they changed, and how often or by how many characters: `breaks 3, contacts 1, passages 412`."""
 
     @property
     def id(self) -> str:

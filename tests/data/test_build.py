@@ -284,7 +284,7 @@ def test_licences_addresses_and_models_are_in_every_row(tmp_path: Path) -> None:
     for shard in (tmp_path / "corpus").glob("*.parquet"):
         for row in pq.read_table(shard).to_pylist():
             assert {name: row[name] for name in known} == known and row["model"] == "M 1, 2026-11-01"
-            assert row["lang"] == "en" and row["steps"].startswith("licence/1 normalise/1 encoding/1")
+            assert row["lang"] == "en" and row["steps"].startswith("licence/1 encoding/1 normalise/1")
 
 
 def test_near_copies_can_be_left_in(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -33,17 +33,30 @@ from candor.data.dedup import (
     link,
     passages,
     ranges,
+    unit_folder,
 )
 from candor.data.engine import Crew, Engine
 from candor.data.sources import (
     Skipped,
     Unit,
     fingerprint,
+    fingerprint_of,
     nothing_in,
     units_of,
 )
-from candor.data.steps import VERSIONS, Steps
-from candor.data.units import SAMPLE, SHOWN, Read, Shard, Write, judge_unit, write_shard, write_unit
+from candor.data.steps import STEPS
+from candor.data.units import (
+    SAMPLE,
+    SHOWN,
+    Exclude,
+    Read,
+    Shard,
+    Write,
+    exclude_unit,
+    judge_unit,
+    write_shard,
+    write_unit,
+)
 from candor.errors import DataError
 from candor.records import Progress, no_progress
 
@@ -51,8 +64,13 @@ WORK = ".work"
 _UNIT_BYTES = 8 * 2**20
 _SHARD_BYTES = 64 * 2**20
 _FEW = 20
-_PHASES = {"read": 0.75, "exact": 0.02, "near": 0.03, "passages": 0.06, "write": 0.1, "shards": 0.04}
+_PHASES = {"read": 0.75, "exact": 0.02, "near": 0.02, "exclude": 0.01, "passages": 0.06, "write": 0.1, "shards": 0.04}
 """The phases, and the share of the time that each takes, roughly."""
+
+
+def inputs_of(config: CorpusConfig) -> list[str]:
+    """Changes when the content of a source, or of a file that a step reads, does."""
+    return [fingerprint(source) for source in config.sources] + list(map(fingerprint_of, config.steps.inputs()))
 
 
 def build_corpus(
@@ -92,41 +110,20 @@ class _Build:
                 raise nothing_in(source)
         refused = self._gate(units, figures)
         gone = tuple(number for number, unit in enumerate(units) if unit.source in refused)
-        exact = self._pairs("exact", len(units), EXACT, gone)
-        near = self._pairs("near", len(units), BANDS, gone) if self.config.steps.minhash.bands else []
-        dead = []
-        for name, pairs in (("exact", exact), ("near", near)):
-            if pairs:
-                dead.append(work / f"{name}.npy")
-                found = components(pairs, [one["kept"] for one in figures], work / f".{name}")
-                with files.atomic_file(dead[-1]) as tmp:
-                    files.write_array(tmp, found)
-        starts: list[Path] = []
-        if self.config.steps.passage:
-            tasks = ranges(work / "read", len(units), PASSAGES, refused=gone, dead=tuple(map(str, dead)))
-            self._phase("passages", passages, tasks)
-            starts = [work / "passages" / f"{number:06}" / "starts.npy" for number in range(len(tasks))]
-        kept = self._balance(figures)
-        buckets = max(1, -(-sum(one["kept_bytes"] for one in figures) // _SHARD_BYTES))
-        written = self._phase(
-            "write",
-            write_unit,
-            [
-                Write(
-                    self.config,
-                    unit,
-                    number,
-                    str(work / "read"),
-                    number in gone,
-                    tuple(map(str, dead[:1])),
-                    tuple(map(str, dead[1:])),
-                    tuple(map(str, starts)),
-                    kept,
-                    buckets,
-                )
-                for number, unit in enumerate(units)
-            ],
+        self._copies("copies", "exact", EXACT, figures, gone)
+        if self.config.steps.minhash.bands:
+            self._copies("near_copies", "near", BANDS, figures, gone)
+        shares, place = self._shares(figures), str(work)
+        numbered = list(enumerate(units))
+        self._phase(
+            "exclude", exclude_unit, [Exclude(self.config, unit, number, place, shares) for number, unit in numbered]
         )
+        if self.config.steps.passage:
+            tasks = ranges(work / "read", len(units), PASSAGES, refused=gone, excluded=str(work / "exclude"))
+            self._phase("passages", passages, tasks)
+        buckets = max(1, -(-sum(one["kept_bytes"] for one in figures) // _SHARD_BYTES))
+        rest = [Write(self.config, unit, number, place, number in gone, buckets) for number, unit in numbered]
+        written = self._phase("write", write_unit, rest)
         ends = [one[side] for one in written for side in ("lowest", "highest") if one[side]]
         lowest, highest = min(ends, default=""), max(ends, default="")
         self._check_steps(figures, written)
@@ -135,7 +132,6 @@ class _Build:
                 f"of {', '.join(source.path for source in self.config.sources)} {bool(lowest):d} document is left; at "
                 "least two are needed, one to train on and one to test on"
             )
-        place = str(work / "write")
         parts = [Shard(self.config, bucket, place, len(units), lowest, highest) for bucket in range(buckets)]
         shards = self._phase("shards", write_shard, parts)
         self._end(work, units, figures, written, shards, skipped, refused, (lowest, highest))
@@ -144,8 +140,8 @@ class _Build:
         """Go on from what another call of the same plan has left, or begin anew."""
         plan = {
             "config": to_dict(self.config),
-            "steps": VERSIONS,
-            "sources": [fingerprint(source) for source in self.config.sources],
+            "steps": [f"{step.name}/{step.version}" for step in STEPS],
+            "sources": inputs_of(self.config),
             "sizes": [_UNIT_BYTES, _SHARD_BYTES],
         }
         files.tidy(self.folder)
@@ -169,10 +165,17 @@ class _Build:
 
         return self.crew.carry_out(self.folder / WORK / name, task, tasks, progress)
 
-    def _pairs(self, name: str, units: int, file: str, refused: tuple[int, ...]) -> list[Path]:
-        tasks = ranges(self.folder / WORK / "read", units, file, refused=refused)
-        self._phase(name, link, tasks)
-        return [self.folder / WORK / name / f"{number:06}" / "pairs.npy" for number in range(len(tasks))]
+    def _copies(
+        self, step: str, phase: str, file: str, figures: Sequence[dict[str, Any]], refused: tuple[int, ...]
+    ) -> None:
+        """Write to `STEP.npy` the places of documents that are copies of earlier ones, and of those."""
+        work = self.folder / WORK
+        tasks = ranges(work / "read", len(figures), file, refused=refused)
+        self._phase(phase, link, tasks)
+        pairs = [unit_folder(work / phase, number) / "pairs.npy" for number in range(len(tasks))]
+        found = components(pairs, [one["kept"] for one in figures], work / f".{step}")
+        with files.atomic_file(work / f"{step}.npy") as tmp:
+            files.write_array(tmp, found)
 
     def _gate(self, units: Sequence[Unit], figures: Sequence[dict[str, Any]]) -> set[int]:
         """The sources that are refused because too many of their documents are harmful."""
@@ -189,7 +192,7 @@ class _Build:
                 )
         return refused
 
-    def _balance(self, figures: Sequence[dict[str, Any]]) -> tuple[tuple[str, dict[int, float]], ...]:
+    def _shares(self, figures: Sequence[dict[str, Any]]) -> tuple[tuple[str, dict[int, float]], ...]:
         """The share of each kind of document that is kept, for each axis that is evened out."""
         found = []
         for axis in self.config.steps.balance.axes:
@@ -206,7 +209,7 @@ class _Build:
         for one in (*figures, *written):
             for reason, count in one["reasons"].items():
                 dropped[reason.split(".")[0]] += count
-        for step in ("source", *VERSIONS):
+        for step in ("source", *(one.name for one in STEPS)):
             if reached >= _FEW and dropped[step] > self.config.steps.max_dropped * reached:
                 common: Counter[str] = Counter()
                 for one in (*figures, *written):
@@ -296,7 +299,7 @@ def _manifest(
                 "collected": source.collected,
                 "model": source.model,
                 "form": source.form,
-                "steps": Steps(replace(config.steps, keywords=()), source).passed,
+                "steps": config.steps.passed(source.form),
                 "documents": documents,
                 "kept": documents - sum(rejected.values()),
                 "judged": sum(one["judged"] for one in read),

@@ -16,6 +16,7 @@ from candor import files
 from candor.data.view import Hashes, Ints
 
 EXACT, BANDS, PASSAGES = "exact.npy", "bands.npy", "passages.npy"
+EXCLUDED = "excluded.npy"
 _RANGE_BYTES = 32 * 2**20
 
 
@@ -38,8 +39,8 @@ class KeyRange(NamedTuple):
     high: int
     refused: tuple[int, ...] = ()
     """Units that do not count."""
-    dead: tuple[str, ...] = ()
-    """Files of places, sorted, of documents that do not count; for passages."""
+    excluded: str = ""
+    """For passages: the folder of the folders in which each unit has the rows that do not count."""
 
 
 def unit_folder(read: str | Path, number: int) -> Path:
@@ -135,32 +136,25 @@ def components(pairs: Sequence[Path], rows: Sequence[int], scratch: Path) -> Int
 def passages(folder: Path, task: KeyRange) -> dict[str, Any]:
     """Write `starts.npy`, sorted places of words, (unit << 32) + word, where a passage begins that stood before."""
     keys, places = _gather(task)
-    if task.dead:
-        dead = np.concatenate([np.load(path)[:, 0] for path in task.dead])
-        alive = np.ones(len(places), bool)
-        for number in range(task.units):
-            own = np.flatnonzero(places >> 32 == number)
-            gone = dead[dead >> 32 == number] & 0xFFFFFFFF
-            if len(own) and len(gone):
-                firsts = np.load(unit_folder(task.read, number) / "words.npy")
-                of = np.searchsorted(firsts, places[own] & 0xFFFFFFFF, side="right") - 1
-                alive[own] = ~np.isin(of, gone)
-        keys, places = keys[alive], places[alive]
+    alive = np.ones(len(places), bool)
+    for number in range(task.units):
+        gone = np.load(unit_folder(task.excluded, number) / EXCLUDED)[:, 0]
+        own = np.flatnonzero(places >> 32 == number)
+        if len(own) and len(gone):
+            firsts = np.load(unit_folder(task.read, number) / "words.npy")
+            of = np.searchsorted(firsts, places[own] & 0xFFFFFFFF, side="right") - 1
+            alive[own] = ~np.isin(of, gone)
+    keys, places = keys[alive], places[alive]
     again = _groups(keys) != np.arange(len(keys))
     files.write_array(folder / "starts.npy", np.sort(places[again]))
     return {"starts": int(again.sum())}
 
 
-def of_unit(paths: Sequence[Path], unit: int) -> np.ndarray:
-    """The rows of sorted files that belong to a unit, the unit taken off."""
-    parts = []
-    for path in paths:
-        rows = np.load(path, mmap_mode="r")
-        column = rows if rows.ndim == 1 else rows[:, 0]
-        low, high = np.searchsorted(column, [unit << 32, (unit + 1) << 32])
-        parts.append(np.array(rows[low:high]))
-    found = np.concatenate(parts)
-    if found.ndim == 1:
-        return np.unique(found & 0xFFFFFFFF)
-    found[:, 0] &= 0xFFFFFFFF
-    return found[np.argsort(found[:, 0], kind="stable")]
+def of_unit(path: Path, unit: int) -> np.ndarray:
+    """The rows of a sorted file that belong to a unit, the unit taken off."""
+    rows = np.load(path, mmap_mode="r")
+    column = rows if rows.ndim == 1 else rows[:, 0]
+    low, high = np.searchsorted(column, [unit << 32, (unit + 1) << 32])
+    found = np.array(rows[low:high])
+    (found if found.ndim == 1 else found[:, 0])[:] &= 0xFFFFFFFF
+    return found

@@ -150,9 +150,14 @@ def fingerprint(source: SourceConfig) -> str:
         return "+".join(dict.fromkeys(versions))
     if source.path == PYTHON_DOCS:
         return f"python-{platform.python_version()}"
-    path = local(source.path)
+    return fingerprint_of(source.path)
+
+
+def fingerprint_of(name: str) -> str:
+    """Changes when the files behind a local name change (name, size or time); the name itself where it is elsewhere."""
+    path = local(name)
     if path is None:
-        return source.path
+        return name
     entries = [path] if path.is_file() else sorted(walk(path))
     # What a broken link is worth is said by the reading, not here.
     stats = [(entry, entry.stat() if entry.exists() else entry.lstat()) for entry in entries]

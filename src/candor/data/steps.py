@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,46 +16,10 @@ from candor.data.minhash import MinHashConfig
 from candor.data.normalise import broken_encoding, normalise
 from candor.data.page import forbids_copies, without_boilerplate
 from candor.data.quality import CHINESE, Limits, QualityConfig, judge
-from candor.data.sources import Form, SourceConfig
+from candor.data.sources import Form
 from candor.data.view import View
 from candor.errors import ConfigError
 from candor.records import Document
-
-VERSIONS = {
-    "licence": 1,
-    "normalise": 1,
-    "encoding": 1,
-    "language": 1,
-    "boilerplate": 1,
-    "copyright": 1,
-    "contacts": 1,
-    "quality": 1,
-    "keywords": 1,
-    "harmful": 1,
-    "benchmarks": 1,
-    "copies": 1,
-    "near_copies": 1,
-    "passages": 1,
-    "balance": 1,
-}
-"""Every step in its order, and its version, which changes when the step would decide otherwise."""
-_PROSE = tuple(VERSIONS)
-_OF_FORM: dict[Form, tuple[str, ...]] = {
-    "prose": _PROSE,
-    "any": tuple(step for step in _PROSE if step not in ("boilerplate", "quality", "passages")),
-    "code": (
-        "licence",
-        "normalise",
-        "encoding",
-        "copyright",
-        "contacts",
-        "benchmarks",
-        "copies",
-        "near_copies",
-        "passages",
-    ),
-    "made": ("copies",),
-}
 
 
 @dataclass(frozen=True)
@@ -103,21 +66,22 @@ class StepsConfig:
         if self.passage < 0:
             raise ConfigError(f"steps.passage={self.passage} must be 0 or more")
 
-    def names(self, form: Form) -> list[str]:
+    def steps(self, form: Form) -> "list[Step]":
         """The steps that documents of a form go through, in order."""
-        on = {
-            "boilerplate": self.boilerplate,
-            "copyright": self.copyright,
-            "contacts": self.contacts,
-            "quality": self.quality,
-            "keywords": bool(self.keywords),
-            "harmful": self.harmful < 1,
-            "benchmarks": bool(self.benchmarks.sets),
-            "near_copies": self.minhash.bands > 0,
-            "passages": self.passage > 0,
-            "balance": bool(self.balance.axes),
-        }
-        return [name for name in _OF_FORM[form] if on.get(name, True)]
+        return [step for step in STEPS if form in step.forms and step.on(self)]
+
+    def runs(self, name: str, form: Form) -> bool:
+        """Whether documents of a form go through a step."""
+        return any(step.name == name for step in self.steps(form))
+
+    def passed(self, form: Form) -> str:
+        """What stands in `Document.steps` of documents of a form: each step with its version."""
+        return " ".join(f"{step.name}/{step.version}" for step in self.steps(form))
+
+    def inputs(self) -> tuple[str, ...]:
+        """The files whose content decides, besides the sources."""
+        sets = (one.partition("=")[2] for one in self.benchmarks.sets)
+        return (*self.keywords, *sets, *filter(None, [self.balance.groups]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,129 +117,147 @@ class _Item:
 class Steps:
     """The steps that look at one document at a time, ready to run over batches of one source.
 
-    >>> kept, rejected = Steps(StepsConfig(), source).run(documents)
+    >>> kept, rejected, view = Steps(StepsConfig(), "prose").run(documents)
     """
 
-    def __init__(self, config: StepsConfig, source: SourceConfig, benchmarks: Benchmarks | None = None):
-        self.config, self.source = config, source
-        self.names = config.names(source.form)
-        self.passed = " ".join(f"{name}/{VERSIONS[name]}" for name in self.names)
-        """What stands in `Document.steps`."""
-        self._benchmarks = benchmarks
-        self._banks = _banks(config.keywords) if "keywords" in self.names else []
+    def __init__(self, config: StepsConfig, form: Form, benchmarks: Benchmarks | None = None):
+        self.config, self.benchmarks = config, benchmarks
+        self.steps = config.steps(form)
+        self.passed = config.passed(form)
 
     def run(self, documents: Sequence[Document]) -> tuple[list[Document], list[Rejected], View]:
         """The documents that pass, in order, as they are now; those that do not, as they came; a view of the former."""
         items = [_Item(document, document.text) for document in documents]
         left = items
-        for names, work in self._single.items():
-            if names in self.names:
+        view: View | None = None
+        for step in self.steps:
+            if step.one is not None:
                 for item in left:
-                    work(self, item)
-                left = [item for item in left if not item.step]
-        texts = [item.text for item in left]
-        view = View(texts)
-        for name, judge_all in self._together.items():
-            if name in self.names and left:
-                judge_all(self, left, view)
+                    step.one(self, item)
+                left, view = [item for item in left if not item.step], None
+            elif step.many is not None and left:
+                # Those that another step of this kind has rejected stay in the view, which is made once.
+                view = view or View([item.text for item in left])
+                step.many(self, left, view)
         kept = [item for item in left if not item.step]
-        if len(kept) < len(left):
+        if view is None or len(kept) < len(left):
             view = View([item.text for item in kept])
-        return (
-            [
-                replace(
-                    item.came,
-                    text=item.text,
-                    lang=item.lang,
-                    steps=self.passed,
-                    changes=", ".join(item.changes),
-                )
-                for item in kept
-            ],
-            [Rejected(item.came, item.step, item.reason, item.detail) for item in items if item.step],
-            view,
-        )
+        passed = [
+            replace(item.came, text=item.text, lang=item.lang, steps=self.passed, changes=", ".join(item.changes))
+            for item in kept
+        ]
+        return passed, [Rejected(one.came, one.step, one.reason, one.detail) for one in items if one.step], view
 
-    # One document after the other.
 
-    def _licence(self, item: _Item) -> None:
-        if self.config.licences and item.came.licence not in self.config.licences:
-            item.reject("licence", "", item.came.licence)
+@dataclass(frozen=True)
+class Step:
+    """One step; those with neither `one` nor `many` look at the corpus as a whole, in `build`."""
 
-    def _normalise(self, item: _Item) -> None:
-        normal = normalise(item.text)
-        item.text = normal.text
-        item.changes += [f"{what} {count}" for what, count in normal.changes.items()]
-        if not item.text.strip():
-            item.reject("normalise", "empty")
+    name: str
+    """Its name, which reasons begin with."""
+    version: int
+    """Another number where it would decide otherwise."""
+    forms: tuple[Form, ...]
+    """Forms of sources whose documents go through it."""
+    on: Callable[[StepsConfig], bool] = lambda config: True
+    """Whether the settings ask for it."""
+    one: Callable[[Steps, _Item], None] | None = None
+    """Change or reject one document."""
+    many: Callable[[Steps, Sequence[_Item], View], None] | None = None
+    """Reject some of many documents, of which there is a view; some may have been rejected before."""
 
-    def _encoding(self, item: _Item) -> None:
-        if broken := broken_encoding(item.came.text):
-            item.reject("encoding", "", broken)
 
-    def _language(self, item: _Item) -> None:
-        item.lang = language(item.text)
-        if self.config.languages and item.lang not in self.config.languages:
-            item.reject("language", item.lang or "unknown")
+def _licence(steps: Steps, item: _Item) -> None:
+    if steps.config.licences and item.came.licence not in steps.config.licences:
+        item.reject("licence", "", item.came.licence)
 
-    def _boilerplate(self, item: _Item) -> None:
-        item.text, lines = without_boilerplate(item.text)
-        if lines:
-            item.changes.append(f"boilerplate {lines}")
-        if not item.text.strip():
-            item.reject("boilerplate", "nothing_else")
 
-    def _copyright(self, item: _Item) -> None:
-        if self.source.licence in ("unknown", "") and (notice := forbids_copies(item.text)):
-            item.reject("copyright", "", notice)
+def _encoding(steps: Steps, item: _Item) -> None:
+    if broken := broken_encoding(item.text):
+        item.reject("encoding", "", broken)
 
-    def _contacts(self, item: _Item) -> None:
-        item.text, count = without_contacts(item.text)
-        if count:
-            item.changes.append(f"contacts {count}")
 
-    def _keywords(self, item: _Item) -> None:
-        for bank in self._banks:
-            for start, end, _, kind in bank.find(item.text):
-                item.reject("keywords", kind, item.text[start:end])
-                return
+def _normalise(steps: Steps, item: _Item) -> None:
+    normal = normalise(item.text)
+    item.text = normal.text
+    item.changes += [f"{what} {count}" for what, count in normal.changes.items()]
+    if not item.text.strip():
+        item.reject("normalise", "empty")
 
-    _single: ClassVar[dict[str, Callable[["Steps", _Item], None]]] = {
-        "licence": _licence,
-        "normalise": _normalise,
-        "encoding": _encoding,
-        "language": _language,
-        "boilerplate": _boilerplate,
-        "copyright": _copyright,
-        "contacts": _contacts,
-        "keywords": _keywords,
-    }
 
-    # Many together.
+def _language(steps: Steps, item: _Item) -> None:
+    item.lang = language(item.text)
+    if steps.config.languages and item.lang not in steps.config.languages:
+        item.reject("language", item.lang or "unknown")
 
-    def _quality(self, items: Sequence[_Item], view: View) -> None:
-        found = judge([item.text for item in items], view, QualityConfig(self.config.english, self.config.chinese))
-        for place, (item, reason) in enumerate(zip(items, found.reasons, strict=True)):
-            if reason and not item.step:
-                item.reject("quality", reason, f"{found.figures[reason][place]:.3g}")
 
-    def _harmful(self, items: Sequence[_Item], view: View) -> None:
-        scores = _classifier().scores(view)
-        for item, row in zip(items, scores, strict=True):
-            if row.max() >= self.config.harmful and not item.step:
-                item.reject("harmful", CLASSES[int(row.argmax())], f"{row.max():.3f}")
+def _boilerplate(steps: Steps, item: _Item) -> None:
+    item.text, lines = without_boilerplate(item.text)
+    if lines:
+        item.changes.append(f"boilerplate {lines}")
+    if not item.text.strip():
+        item.reject("boilerplate", "nothing_else")
 
-    def _contained(self, items: Sequence[_Item], view: View) -> None:
-        assert self._benchmarks is not None
-        for item, hit in zip(items, self._benchmarks.hits(view), strict=True):
-            if hit and not item.step:
-                item.reject("benchmarks", hit.partition(" ")[0], hit)
 
-    _together: ClassVar[dict[str, Callable[["Steps", Sequence[_Item], View], None]]] = {
-        "quality": _quality,
-        "harmful": _harmful,
-        "benchmarks": _contained,
-    }
+def _copyright(steps: Steps, item: _Item) -> None:
+    if item.came.licence in ("unknown", "") and (notice := forbids_copies(item.text)):
+        item.reject("copyright", "", notice)
+
+
+def _contacts(steps: Steps, item: _Item) -> None:
+    item.text, count = without_contacts(item.text)
+    if count:
+        item.changes.append(f"contacts {count}")
+
+
+def _keywords(steps: Steps, item: _Item) -> None:
+    for bank in _banks(steps.config.keywords):
+        for start, end, _, kind in bank.find(item.text):
+            item.reject("keywords", kind, item.text[start:end])
+            return
+
+
+def _quality(steps: Steps, items: Sequence[_Item], view: View) -> None:
+    found = judge([item.text for item in items], view, QualityConfig(steps.config.english, steps.config.chinese))
+    for place, (item, reason) in enumerate(zip(items, found.reasons, strict=True)):
+        if reason and not item.step:
+            item.reject("quality", reason, f"{found.figures[reason][place]:.3g}")
+
+
+def _harmful(steps: Steps, items: Sequence[_Item], view: View) -> None:
+    scores = _classifier().scores(view)
+    for item, row in zip(items, scores, strict=True):
+        if row.max() >= steps.config.harmful and not item.step:
+            item.reject("harmful", CLASSES[int(row.argmax())], f"{row.max():.3f}")
+
+
+def _benchmarks(steps: Steps, items: Sequence[_Item], view: View) -> None:
+    assert steps.benchmarks is not None
+    for item, hit in zip(items, steps.benchmarks.hits(view), strict=True):
+        if hit and not item.step:
+            item.reject("benchmarks", hit.partition(" ")[0], hit)
+
+
+_ALL: tuple[Form, ...] = ("prose", "any", "code")
+_WRITTEN: tuple[Form, ...] = ("prose", "any")
+STEPS = (
+    Step("licence", 1, _ALL, one=_licence),
+    Step("encoding", 1, _ALL, one=_encoding),  # before controls, which show it, are taken out
+    Step("normalise", 1, _ALL, one=_normalise),
+    Step("language", 1, _WRITTEN, one=_language),
+    Step("boilerplate", 1, ("prose",), lambda config: config.boilerplate, one=_boilerplate),
+    Step("copyright", 1, _ALL, lambda config: config.copyright, one=_copyright),
+    Step("contacts", 1, _ALL, lambda config: config.contacts, one=_contacts),
+    Step("keywords", 1, _WRITTEN, lambda config: bool(config.keywords), one=_keywords),
+    Step("quality", 1, ("prose",), lambda config: config.quality, many=_quality),
+    Step("harmful", 1, _WRITTEN, lambda config: config.harmful < 1, many=_harmful),
+    Step("benchmarks", 1, _ALL, lambda config: bool(config.benchmarks.sets), many=_benchmarks),
+    Step("copies", 1, (*_ALL, "made")),
+    Step("near_copies", 1, _ALL, lambda config: config.minhash.bands > 0),
+    Step("balance", 1, _WRITTEN, lambda config: bool(config.balance.axes)),
+    Step("passages", 1, ("prose", "code"), lambda config: config.passage > 0),
+)
+"""Every step in its order."""
 
 
 @cache

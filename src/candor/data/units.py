@@ -17,8 +17,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from candor import files
-from candor.data.benchmarks import Benchmarks
+from candor.data.benchmarks import Benchmarks, BenchmarksConfig
 from candor.data.bias import Groups
+from candor.data.contacts import without_contacts
 from candor.data.corpus import (
     REJECTED,
     SCHEMA,
@@ -30,6 +31,7 @@ from candor.data.corpus import (
 from candor.data.dedup import (
     BANDS,
     EXACT,
+    EXCLUDED,
     PASSAGES,
     of_unit,
     sorted_keys,
@@ -37,7 +39,6 @@ from candor.data.dedup import (
 )
 from candor.data.minhash import band_keys
 from candor.data.sources import (
-    SourceConfig,
     Unit,
     is_heldout,
     is_taken,
@@ -57,6 +58,8 @@ _TECHNICAL = 0.1
 """GB/T 45652: share of the documents that programs look at again."""
 _EXCERPT = 2000
 """Characters of a document that people look at."""
+_WHOLE = ("copies", "near_copies", "balance")
+"""Steps that take documents out for the sake of others, in their order."""
 _OPEN = 20
 """Units whose names of documents are in memory at a time."""
 
@@ -69,19 +72,25 @@ class Read(NamedTuple):
     work: str
 
 
+class Exclude(NamedTuple):
+    """A unit of which is told what goes for the sake of the others."""
+
+    config: CorpusConfig
+    unit: Unit
+    number: int
+    work: str
+    shares: tuple[tuple[str, dict[int, float]], ...]
+    """For each axis that is evened out the share of each kind of document that stays."""
+
+
 class Write(NamedTuple):
     """A unit of which is written what is left."""
 
     config: CorpusConfig
     unit: Unit
     number: int
-    read: str
+    work: str
     refused: bool
-    exact: tuple[str, ...]
-    near: tuple[str, ...]
-    passages: tuple[str, ...]
-    kept: tuple[tuple[str, dict[int, float]], ...]
-    """For each axis that is evened out the share of each kind of document that is kept."""
     buckets: int
 
 
@@ -90,7 +99,7 @@ class Shard(NamedTuple):
 
     config: CorpusConfig
     bucket: int
-    written: str
+    work: str
     units: int
     lowest: str
     highest: str
@@ -115,7 +124,8 @@ def _batches(documents: Iterator[Document]) -> Iterator[list[Document]]:
 def judge_unit(folder: Path, task: Read) -> dict[str, Any]:
     """Documents of a unit that pass the steps, those that do not, and the keys by which copies are found."""
     config, source = task.config, task.config.sources[task.unit.source]
-    steps = Steps(config.steps, source, Benchmarks.load(Path(task.work)) if config.steps.benchmarks.sets else None)
+    steps = Steps(config.steps, source.form, Benchmarks.load(Path(task.work)) if config.steps.benchmarks.sets else None)
+    asked = {step.name for step in steps.steps}
     beyond = 0
 
     def taken() -> Iterator[Document]:
@@ -151,7 +161,7 @@ def judge_unit(folder: Path, task: Read) -> dict[str, Any]:
             harmful += found_harmful
             judged += len(kept) + found_harmful + sum(one.step == "benchmarks" for one in rejected)
             words_before.update(int(len(one.text).bit_length()) for one in batch)
-            _show(shown, batch, kept)
+            _show(shown, batch, kept, "contacts" in asked)
             if rejected:
                 rejects_file.write_table(_rejects(rejected))
             if not kept:
@@ -160,12 +170,12 @@ def judge_unit(folder: Path, task: Read) -> dict[str, Any]:
             kept_bytes += sum(len(one.text.encode()) for one in kept)
             kept_file.write_table(table_of(kept, SCHEMA, [ids]))
             exact += [(int(own[:16], 16), rows + at) for at, own in enumerate(ids)]
-            if "near_copies" in steps.names:
+            if "near_copies" in asked:
                 bands.append(_rows(band_keys(view, config.steps.minhash), rows))
-            if "passages" in steps.names:
+            if "passages" in asked:
                 places, runs = view.grams(config.steps.passage)
                 keys.append(np.column_stack((runs, (places + words[-1]).astype(np.uint64))))
-            if "balance" in steps.names:
+            if "balance" in asked:
                 cells.append(groups.cells(groups.count(view), config.steps.balance.axes))
             words += (words[-1] + np.cumsum(view.word_count)).tolist()
             rows += len(kept)
@@ -220,14 +230,18 @@ def _rejects(rejected: Sequence[Rejected]) -> pa.Table:
     return table_of((one.document for one in rejected), REJECTED, extra)
 
 
-def _show(shown: dict[str, list[list[str]]], batch: Sequence[Document], kept: Sequence[Document]) -> None:
+def _show(shown: dict[str, list[list[str]]], batch: Sequence[Document], kept: Sequence[Document], masks: bool) -> None:
     """Keep a few texts before and after, of each kind of change."""
     came = {(one.origin): one for one in batch}
     for one in kept:
         for change in one.changes.split(", ") if one.changes else ():
+            if change.startswith("contacts"):
+                continue
             some = shown.setdefault(change.split(" ")[0], [])
             if len(some) < SHOWN:
-                some.append([one.origin, *_around(came[one.origin].text, one.text)])
+                # Not what was masked: that is why it was.
+                before = without_contacts(came[one.origin].text)[0] if masks else came[one.origin].text
+                some.append([one.origin, *_around(before, one.text)])
 
 
 def _around(before: str, after: str, width: int = 160) -> tuple[str, str]:
@@ -240,23 +254,51 @@ def _around(before: str, after: str, width: int = 160) -> tuple[str, str]:
 # Writing.
 
 
+def exclude_unit(folder: Path, task: Exclude) -> dict[str, Any]:
+    """Write `excluded.npy` [n, 3] int64, by row: rows of a unit that go, the step in `_WHOLE`, and what it adds.
+
+    Of copies that is the place of the one that stays, of documents that go for balance the axis.
+    """
+    work, form = Path(task.work), task.config.sources[task.unit.source].form
+    found: list[np.ndarray] = []
+    for step, name in enumerate(_WHOLE[:2]):
+        if (work / f"{name}.npy").exists():
+            pairs = of_unit(work / f"{name}.npy", task.number)
+            found.append(np.column_stack((pairs[:, 0], np.full(len(pairs), step), pairs[:, 1])))
+    read = unit_folder(work / "read", task.number)
+    if task.config.steps.runs("balance", form):
+        ids = pq.read_table(read / "kept.parquet", columns=["id"])["id"].to_pylist()
+        cells = np.load(read / "cells.npy")
+        for place, (axis, shares) in enumerate(task.shares):
+            gone = [row for row, own in enumerate(ids) if _draw(axis, own) >= shares.get(int(cells[row, place]), 1.0)]
+            found.append(np.column_stack((gone, np.full(len(gone), 2), np.full(len(gone), place))).astype(np.int64))
+    rows = np.concatenate(found) if found else np.zeros((0, 3), np.int64)
+    rows = rows[np.lexsort((rows[:, 1], rows[:, 0]))]
+    rows = rows[np.unique(rows[:, 0], return_index=True)[1]]  # the first step counts
+    files.write_array(folder / EXCLUDED, rows)
+    return {"excluded": len(rows)}
+
+
 def write_unit(folder: Path, task: Write) -> dict[str, Any]:
     """What is left of a unit, by ranges of hashes, and all that was rejected of it."""
-    source = task.config.sources[task.unit.source]
-    read = unit_folder(task.read, task.number)
-    copies = {step: of_unit([Path(path) for path in paths], task.number) for step, paths in
-              (("copies", task.exact), ("near_copies", task.near)) if paths}  # fmt: skip
-    firsts = np.load(read / "words.npy") if task.passages else np.zeros(0, np.int64)
-    starts = of_unit([Path(path) for path in task.passages], task.number) if task.passages else np.zeros(0, np.int64)
+    work = Path(task.work)
+    read = unit_folder(work / "read", task.number)
+    excluded = {row: (step, more) for row, step, more in np.load(
+        unit_folder(work / "exclude", task.number) / EXCLUDED).tolist()}  # fmt: skip
+    firsts = starts = np.zeros(0, np.int64)
+    if task.config.steps.passage:
+        firsts = np.load(read / "words.npy")
+        starts = np.unique(
+            [at for path in sorted((work / "passages").glob("*/starts.npy")) for at in of_unit(path, task.number)]
+        )
+        starts = starts.astype(np.int64)
     of_start = np.searchsorted(firsts, starts, side="right") - 1
     counts: Counter[str] = Counter()
     changes: Counter[str] = Counter()
     shown: list[list[str]] = []
     buckets: list[list[Document]] = [[] for _ in range(task.buckets)]
     rejected_rows = rejected_bytes = 0
-    stays = _Names(task.read)
-    balanced = "balance" in task.config.steps.names(source.form)
-    cells = np.load(read / "cells.npy") if balanced else np.zeros((0, 0), np.int64)
+    stays = _Names(work / "read")
     with pq.ParquetWriter(folder / "rejects.parquet", REJECTED, compression="zstd") as rejects_file:
         for rows in pq.ParquetFile(read / "rejects.parquet").iter_batches(batch_size=256):
             rejects_file.write_batch(rows)
@@ -266,15 +308,13 @@ def write_unit(folder: Path, task: Write) -> dict[str, Any]:
         for rows in pq.ParquetFile(read / "kept.parquet").iter_batches(batch_size=256):
             rejected: list[Rejected] = []
             for document in documents_in(pa.Table.from_batches([rows])):
-                found = _outcome(document, row, task.refused, source, copies, stays, task.config)
+                found = _outcome(document, excluded.get(row), task.refused, stays, task.config)
                 own = starts[of_start == row]
                 if isinstance(found, Document) and len(own):
                     text, cut = without_passages(document.text, own - firsts[row], task.config.steps.passage)
                     found = _after_cut(document, text, cut)
                     if isinstance(found, Document) and len(shown) < SHOWN:
                         shown.append([document.origin, *_around(document.text, text)])
-                if isinstance(found, Document) and len(cells):
-                    found = _balanced(found, cells[row], task.kept)
                 if isinstance(found, Rejected):
                     rejected.append(found)
                     counts[found.reason] += 1
@@ -318,7 +358,7 @@ def write_unit(folder: Path, task: Write) -> dict[str, Any]:
 class _Names:
     """Where the copies stand that stay, read as they are asked for."""
 
-    def __init__(self, read: str):
+    def __init__(self, read: Path):
         self._read = read
         self._origins: dict[int, list[str]] = {}
 
@@ -337,33 +377,17 @@ class _Names:
 
 
 def _outcome(
-    document: Document,
-    row: int,
-    refused: bool,
-    source: SourceConfig,
-    copies: dict[str, np.ndarray],
-    stays: _Names,
-    config: CorpusConfig,
+    document: Document, excluded: tuple[int, int] | None, refused: bool, stays: _Names, config: CorpusConfig
 ) -> Document | Rejected:
     if refused:
         most = f"{config.steps.max_harmful_share:.0%}"
-        return Rejected(document, "source", "source.refused", f"more than {most} of {source.path} is harmful")
-    for step, pairs in copies.items():
-        at = int(np.searchsorted(pairs[:, 0], row))
-        if at < len(pairs) and pairs[at, 0] == row and step in config.steps.names(source.form):
-            return Rejected(document, step, step, f"of {stays.of(int(pairs[at, 1]))}")
-    return document
-
-
-def _balanced(
-    document: Document, cells: np.ndarray, kept: Sequence[tuple[str, dict[int, float]]]
-) -> Document | Rejected:
-    """Whether a document stays of its kind: by a hash, so that it is the same ones in every build."""
-    for cell, (axis, shares) in zip(cells.tolist(), kept, strict=True):
-        drawn = int(hashlib.sha256(f"{axis} {document.id}".encode()).hexdigest(), 16) / 16**64
-        if drawn >= shares.get(cell, 1.0):
-            return Rejected(document, "balance", f"balance.{axis}", f"kept {shares[cell]:.3f} of its kind")
-    return document
+        return Rejected(document, "source", "source.refused", f"more than {most} of {document.source} is harmful")
+    if excluded is None:
+        return document
+    step, more = _WHOLE[excluded[0]], excluded[1]
+    if step == "balance":
+        return Rejected(document, step, f"{step}.{config.steps.balance.axes[more]}")
+    return Rejected(document, step, step, f"of {stays.of(more)}")
 
 
 def _after_cut(document: Document, text: str, cut: int) -> Document | Rejected:
@@ -380,7 +404,7 @@ def write_shard(folder: Path, task: Shard) -> dict[str, Any]:
     """Train and held-out documents of a range of hashes, in their order, without what has become a copy by a cut."""
     tables = []
     for number in range(task.units):
-        folder_of = unit_folder(task.written, number)
+        folder_of = unit_folder(Path(task.work) / "write", number)
         held = np.load(folder_of / "buckets.npy").tolist()
         if task.bucket in held:
             tables.append(pq.ParquetFile(folder_of / "documents.parquet").read_row_group(held.index(task.bucket)))
@@ -410,7 +434,9 @@ def write_shard(folder: Path, task: Shard) -> dict[str, Any]:
         for (_, document), size in zip(documents, sizes, strict=True):
             for name, share in by.items():
                 share[getattr(document, name)] += size
-    drawn = heapq.nsmallest(SAMPLE, ((_draw(own), own, document) for own, document in ordered), key=lambda one: one[:2])
+    drawn = heapq.nsmallest(
+        SAMPLE, ((f"{_draw('sample', own):.15f}", own, document) for own, document in ordered), key=lambda one: one[:2]
+    )
     with open(folder / "samples.jsonl", "w", encoding="utf-8") as file:
         for order, own, document in drawn:
             shown = asdict(document) | {"text": document.text[:_EXCERPT], "characters": len(document.text)}
@@ -423,25 +449,18 @@ def write_shard(folder: Path, task: Shard) -> dict[str, Any]:
     }
 
 
-def _draw(own: str) -> str:
-    """The order in which documents are drawn for people to look at: another hash than that of the corpus."""
-    return hashlib.sha256(f"sample {own}".encode()).hexdigest()
+def _draw(label: str, own: str) -> float:
+    """A number in [0, 1) for a document: another one for every purpose, the same in every build."""
+    return int(hashlib.sha256(f"{label} {own}".encode()).hexdigest()[:13], 16) / 16**13
 
 
 def _technical(config: CorpusConfig, ordered: Sequence[tuple[str, Document]]) -> dict[str, int]:
     """How many documents of the technical sample pass the filters as they stand now."""
-    by_form: dict[int, list[Document]] = {}
-    number = {source.path: place for place, source in reversed(list(enumerate(config.sources)))}
-    for own, document in ordered:
-        if int(_draw(own), 16) < _TECHNICAL * 16**64:
-            by_form.setdefault(number[document.source], []).append(document)
+    drawn = (document for own, document in ordered if _draw("sample", own) < _TECHNICAL)
+    # Whatever the form: hate is hate in code too.
+    steps = Steps(replace(config.steps, benchmarks=BenchmarksConfig()), "any")
     checked = passed = 0
-    for place, documents in sorted(by_form.items()):
-        # Whatever the form: hate is hate in code too.
-        source = replace(config.sources[place], form="any")
-        steps = Steps(replace(config.steps, benchmarks=type(config.steps.benchmarks)()), source)
-        listed = iter(documents)
-        while batch := list(islice(listed, 64)):
-            kept, _, _ = steps.run(batch)
-            checked, passed = checked + len(batch), passed + len(kept)
+    while batch := list(islice(drawn, 64)):
+        kept, _, _ = steps.run(batch)
+        checked, passed = checked + len(batch), passed + len(kept)
     return {"checked": checked, "passed": passed}

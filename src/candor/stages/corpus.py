@@ -7,7 +7,8 @@ from typing import Any
 
 from candor import files
 from candor.config import to_dict
-from candor.data import CorpusConfig, build_corpus, fingerprint
+from candor.data import CorpusConfig, build_corpus
+from candor.data.build import inputs_of
 from candor.data.corpus import MANIFEST
 from candor.data.engine import Engine
 from candor.stages.run import Stage, Ui, execute, indented
@@ -15,7 +16,7 @@ from candor.stages.run import Stage, Ui, execute, indented
 
 def corpus_settings(config: CorpusConfig) -> dict[str, Any]:
     """What decides a corpus."""
-    return to_dict(config) | {"fingerprint": [fingerprint(source) for source in config.sources]}
+    return to_dict(config) | {"fingerprint": inputs_of(config)}
 
 
 def corpus_stage(
