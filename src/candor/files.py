@@ -145,7 +145,7 @@ def sha256(path: Path) -> str:
 
 def checksums(folder: Path) -> dict[str, str]:
     """Relative POSIX path -> sha256 of every file under `folder`."""
-    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    files = sorted(file for file in folder.rglob("*") if file.is_file() and file.name != ".lock")
     return {file.relative_to(folder).as_posix(): sha256(file) for file in files}
 
 

@@ -45,7 +45,7 @@ def test_build_inspect_verify_gate_records(text: Path, tmp_path: Path, candor_co
     assert code == 0 and "is what its manifest says" in out
     code, out, _ = candor_command("data", "gate", run)
     assert code == 1 and "closed: human sample: 0 of 40 documents have a verdict" in out
-    lines = [json.loads(line) for line in (run / "corpus" / "samples.jsonl").read_text().splitlines()]
+    lines = [json.loads(line) for line in (run / "corpus" / "human_sample.jsonl").read_text().splitlines()]
     back = jsonl(tmp_path / "back.jsonl", [line | {"verdict": "pass", "annotator": "li"} for line in lines])
     code, out, _ = candor_command("data", "gate", run, "--reviewed", back)
     assert code == 0 and "open" in out

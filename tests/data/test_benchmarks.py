@@ -178,3 +178,17 @@ def test_a_set_without_text_is_refused(tmp_path: Path) -> None:
     path = jsonl(tmp_path / "empty.jsonl", [{"number": 1}, " "])
     with pytest.raises(DataError, match=r"empty\.jsonl holds no text; check benchmarks\.sets"):
         Benchmarks.build(BenchmarksConfig((f"empty={path}",)))
+
+
+def test_a_short_question_counts_without_its_answer_and_in_lists(tmp_path: Path) -> None:
+    """Twelve words and "7" are not thirteen: the question alone is looked for, wherever it stands in the row."""
+    words = [f"word{number}" for number in range(40)]
+    rows = [
+        {"id": "q1", "question": " ".join(words[:12]), "answer": "7"},
+        {"messages": [{"role": "user", "content": " ".join(words[12:24])}], "choices": ["a", " ".join(words[24:36])]},
+    ]
+    path = tmp_path / "set.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = Benchmarks.build(BenchmarksConfig((f"x={path}",)))
+    texts = [f"before {' '.join(words[at : at + 12])} behind" for at in (0, 12, 24)] + [" ".join(words[6:18])]
+    assert found.hits(View(texts)) == ["x set.jsonl:1", "x set.jsonl:2", "x set.jsonl:2", ""]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from candor import files
-from candor.data import CorpusConfig, SourceConfig, build_corpus, read_corpus
+from candor.data import CorpusConfig, SourceConfig, build_corpus, read_corpus, steps
 from candor.data import build as building
 from candor.data.benchmarks import BenchmarksConfig
 from candor.data.bias import BalanceConfig
@@ -92,8 +93,8 @@ def test_every_document_is_somewhere_and_says_why(once: Path) -> None:
     assert manifest["rejected"] == dict(Counter(row["reason"] for row in rejected))
     assert {"copies", "near_copies", "quality.words", "quality.repeated_lines"} <= set(manifest["rejected"])
     assert manifest["changes"]["passages"] == 1 and [d.origin for d in kept if d.changes] == ["prose.jsonl:156"]
-    steps = {Path(d.source).name: d.steps for d in kept}
-    assert "quality/1" in steps["prose.jsonl"] and "quality" not in steps["any.jsonl"]
+    passed = {Path(d.source).name: d.steps for d in kept}
+    assert "quality/1" in passed["prose.jsonl"] and "quality" not in passed["any.jsonl"]
     for source in manifest["sources"]:
         assert source["kept"] == sum(d.source == source["path"] for d in kept)
     assert verify(folder) == []
@@ -197,12 +198,98 @@ def test_a_damaged_unit_is_made_again(once: Path, tmp_path: Path, monkeypatch: p
 
 
 def test_another_plan_begins_anew(once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another setting, or another content of a file that a step reads: nothing of the earlier build is taken over."""
     killed.small()
     folder = tmp_path / "corpus"
-    (folder / ".work" / "read" / "000000").mkdir(parents=True)
-    (folder / ".work" / "plan.json").write_text("{}")
+    folder.mkdir()
+    bank = tmp_path / "bank.txt"
+    bank.write_text("zyxxy\n")
+    config = killed.config(once)
+    config = replace(config, steps=replace(config.steps, keywords=(str(bank),), max_harmful_share=1.0))
+
+    def stop(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(building, "write_unit", stop)
+        build_corpus(config, folder)
+    bank.write_text("days old\n")
+    steps._banks.cache_clear()
+    with pytest.raises(DataError, match="keywords rejects"):  # what the changed bank does to everything
+        build_corpus(config, folder)
     build_corpus(killed.config(once), folder)
     assert contents(folder) == contents(once / "corpus")
+
+
+def test_a_source_that_changes_while_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = jsonl(tmp_path / "x.jsonl", [prose(CHANCE) for _ in range(10)])
+    real = building.write_unit
+
+    def meddle(*arguments: Any) -> Any:
+        path.write_text(path.read_text() + "\n")
+        return real(*arguments)
+
+    monkeypatch.setattr(building, "write_unit", meddle)
+    (tmp_path / "corpus").mkdir()
+    with pytest.raises(DataError, match=r"changed while .* was built"):
+        build_corpus(CorpusConfig((SourceConfig(str(path), form="made"),)), tmp_path / "corpus")
+    assert not list((tmp_path / "corpus").glob("*.parquet"))
+
+
+def test_two_at_once(once: Path, tmp_path: Path) -> None:
+    (tmp_path / "corpus").mkdir()
+    with files.lock(tmp_path / "corpus" / ".work"), pytest.raises(StorageError, match="in use by another"):
+        build_corpus(killed.config(once), tmp_path / "corpus")
+
+
+def test_empty_texts_are_told(tmp_path: Path) -> None:
+    folder = made(tmp_path, ["", "one text", " \n", "another text"], form="made")
+    assert {row["origin"]: row["reason"] for row in read_rejects(folder)} == {
+        "x.jsonl:1": "source.empty",
+        "x.jsonl:3": "source.empty",
+    }
+    assert verify(folder) == []
+
+
+def test_signs_without_words_are_not_alike(tmp_path: Path) -> None:
+    folder = made(tmp_path, ["!!! ???", "+++ ---", "... ...", "!!! ???"], form="any")
+    assert [row["reason"] for row in read_rejects(folder)] == ["copies"]
+
+
+@pytest.mark.parametrize("unit", [10**6, 500])
+def test_what_a_cut_makes_equal_is_rejected_with_its_reason(
+    tmp_path: Path, unit: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one unit, and in two."""
+    monkeypatch.setattr(building, "_UNIT_BYTES", unit)
+    chance = random.Random(8)
+    first, second, tail = (" ".join(chance.choices(_NAMES, k=count)) for count in (60, 60, 45))
+    folder = made(
+        tmp_path, [first, second, f"{first} {tail}", f"{second} {tail}"], "code", minhash=MinHashConfig(bands=0)
+    )
+    kept = [*read_corpus(folder, "train"), *read_corpus(folder, "heldout")]
+    assert sorted(document.text.strip() for document in kept) == sorted([first, second, tail])
+    assert [(row["origin"], row["reason"]) for row in read_rejects(folder)] == [("x.jsonl:4", "copies.after_cut")]
+    manifest = files.read_json(folder / "manifest.json")
+    assert manifest["sources"][0]["kept"] == 3 and verify(folder) == []
+
+
+def test_no_passage_is_lost_with_the_first_that_had_it(tmp_path: Path) -> None:
+    chance = random.Random(9)
+    words = [" ".join(chance.choices(_NAMES, k=count)) for count in (200, 80, 60, 150)]
+    rows = [f"{words[0]} {words[1]}", f"{words[1]} {words[2]}", f"{words[3]} {words[2]}"]
+    folder = made(tmp_path, rows, form="code", passage=50, minhash=MinHashConfig(bands=0))
+    text = " ".join(d.text for d in [*read_corpus(folder, "train"), *read_corpus(folder, "heldout")])
+    assert all(text.count(passage) == 1 for passage in words)
+
+
+def test_a_step_that_drops_all_of_one_source_stops(tmp_path: Path) -> None:
+    """Whatever the others keep."""
+    good = SourceConfig(str(jsonl(tmp_path / "a.jsonl", [f"made {number}" for number in range(300)])), form="made")
+    bad = SourceConfig(str(jsonl(tmp_path / "b.jsonl", [f"short {number}" for number in range(40)])), form="prose")
+    (tmp_path / "corpus").mkdir()
+    with pytest.raises(DataError, match=r"quality rejects 40 of 40 documents of .*b\.jsonl, mostly as quality.words"):
+        build_corpus(CorpusConfig((good, bad)), tmp_path / "corpus")
 
 
 @pytest.mark.parametrize("limit", [2**9, 2**12, 2**13, 2**15])
@@ -220,22 +307,22 @@ def test_a_disk_that_refuses_is_one_line_and_leaves_no_shard(once: Path, tmp_pat
 # What the steps are told to do.
 
 
-def made(place: Path, rows: list[str], form: str = "prose", **steps: Any) -> Path:
+def made(place: Path, rows: list[str], form: str = "prose", **settings: Any) -> Path:
     place.mkdir(exist_ok=True, parents=True)
     source = SourceConfig(str(jsonl(place / "x.jsonl", rows)), form=form, licence="MIT")  # type: ignore[arg-type]
     folder = place / "corpus"
     folder.mkdir()
-    build_corpus(CorpusConfig((source,), steps=StepsConfig(**{"harmful": 1.0} | steps)), folder)
+    build_corpus(CorpusConfig((source,), steps=StepsConfig(**{"harmful": 1.0} | settings)), folder)
     return folder
 
 
 def test_a_step_that_drops_everything_stops(tmp_path: Path) -> None:
     rows = [prose(CHANCE) for _ in range(30)]
     with pytest.raises(
-        DataError, match=r"language rejects 30 of 30 documents, mostly as language.en \(30\); look at .*"
+        DataError, match=r"language rejects 30 of 30 documents of .*, mostly as language.en \(30\); look at .*"
     ):
         made(tmp_path / "a", rows, languages=("zh",))
-    with pytest.raises(DataError, match=r"quality rejects 30 of 30 documents, mostly as quality.words \(30\)"):
+    with pytest.raises(DataError, match=r"quality rejects 30 of 30 documents of .*, mostly as quality.words \(30\)"):
         made(tmp_path / "b", ["short text"[: 5 + n % 4] + str(n) for n in range(30)])
     with pytest.raises(DataError, match="licence rejects 30 of 30"):
         made(tmp_path / "c", rows, licences=("CC0-1.0",))

@@ -121,7 +121,7 @@ def test_the_manifest_by_hand(tmp_path: Path) -> None:
     (source,) = manifest["sources"]
     assert (source["documents"], source["kept"], source["rejected"], source["refused"]) == (4, 3, {"copies": 1}, False)
     assert sorted(path.name for path in folder.iterdir()) == [
-        "heldout-00000.parquet", "manifest.json", "rejects-00000.parquet", "samples.jsonl", "train-00000.parquet",
+        "heldout-00000.parquet", "human_sample.jsonl", "manifest.json", "rejects-00000.parquet", "train-00000.parquet",
     ]  # fmt: skip
     assert verify(folder) == []
 

@@ -129,9 +129,7 @@ def test_passages_are_cut_where_they_stood_before(
         found = document.text.split() if alphabet is WORDS else [*document.text.replace(" ", "")]
         assert found == left
         assert ("passages" in document.changes) == bool(expected[number])
-    for row in rejected:
-        assert row["reason"] == "passages.little_else"
-        assert len(expected[line(row)]) > 0.7 * len(texts[line(row)])
+    assert all(len(texts[line(row)]) - len(expected[line(row)]) < 10 for row in rejected)
     assert len(kept) + len(rejected) == 200
 
 

@@ -126,7 +126,7 @@ def test_a_share_of_a_source() -> None:
     documents = [Document(f"document {number}", "a", "b") for number in range(2000)]
 
     def taken(share: float) -> set[str]:
-        return {one.id for one in documents if is_taken(one, share, 0.04)}
+        return {one.id for one in documents if is_taken(one.id, share, 0.04)}
 
     some, more = taken(0.3), taken(0.6)
     assert abs(len(some) - 656) < 100 and abs(len(more) - 1232) < 110 and some < more and len(taken(1)) == 2000
@@ -155,7 +155,8 @@ def test_units_together_are_the_source(tmp_path: Path, kind: str, size: int) -> 
     source = SourceConfig(str(tmp_path / "source"))
     whole = list(read_documents(source))
     units = units_of([source], size)
-    assert [document for unit in units for document in read_unit(source, unit)] == whole
+    read = [document for unit in units for document in read_unit(source, unit)]
+    assert [document for document in read if document.text.strip()] == whole
     assert len(whole) >= 300 and (len(units) > 5 or size > 100 or kind == "jsonl.gz")
 
 

@@ -73,13 +73,13 @@ def test_the_page_shows_reasons_but_no_harm_and_escapes(corpus: Path, tmp_path: 
 
 def sample(corpus: Path, verdicts: Any, path: Path) -> Path:
     """The sample of a corpus with what `verdicts` says of the line with each number."""
-    lines = [json.loads(line) for line in (corpus / "samples.jsonl").read_text().splitlines()]
+    lines = [json.loads(line) for line in (corpus / "human_sample.jsonl").read_text().splitlines()]
     path.write_text("".join(json.dumps(line | verdicts(number)) + "\n" for number, line in enumerate(lines)))
     return path
 
 
 def test_the_gate_counts_verdicts(corpus: Path, tmp_path: Path) -> None:
-    count = len((corpus / "samples.jsonl").read_text().splitlines())
+    count = len((corpus / "human_sample.jsonl").read_text().splitlines())
     manifest = manifest_of(corpus)
     assert count == manifest["train"]["documents"] + manifest["heldout"]["documents"] == 80, "all, where there are few"
     closed = gate(corpus)

@@ -114,7 +114,9 @@ def inspect(
             terminal.say(name, "bold")
             for row in rows:
                 terminal.say(f"  {row['source']} {row['origin']}  {row['detail']}", "cyan")
-                terminal.say(f"  {' '.join(row['text'][:400].split())}")
+                # A document may hold what a terminal obeys.
+                shown = "".join(one for one in row["text"][:400] if one.isprintable() or one.isspace())
+                terminal.say(f"  {' '.join(shown.split())}")
         return
     manifest = manifest_of(folder)
     terminal.say("Sources", "bold")
@@ -163,12 +165,12 @@ def verify(corpus: Corpus) -> None:
 def gate(
     corpus: Corpus,
     reviewed: Annotated[
-        Path | None, typer.Option(help="samples.jsonl of the corpus with verdicts filled in by people.")
+        Path | None, typer.Option(help="human_sample.jsonl of the corpus with verdicts filled in by people.")
     ] = None,
 ) -> None:
     """Say whether a corpus may be trained on by its two samples, and write gate.json; exit code 1 where it may not.
 
-    People get CORPUS/samples.jsonl (4,000 documents, or all) and add to each line "verdict": "pass" or "fail",
+    People get CORPUS/human_sample.jsonl (4,000 documents, or all) and add to each line "verdict": "pass" or "fail",
     "annotator", and where it fails a "reason".
 
     \b

@@ -1,6 +1,6 @@
 """Evaluation sets as hashes of runs of words, to find their items in a corpus and take such documents out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,15 +53,17 @@ class Benchmarks:
             name, _, path = one.partition("=")
             before = len(items)
             for row in read_rows(path, Layout(splits=("test", "validation"))):
-                text = "\n".join(value for value in row.fields.values() if isinstance(value, str))
-                if not text.strip():
+                fields = list(_texts(row.fields))
+                if not fields:
                     continue
-                view = View([text])
-                count = int(view.word_count[0])
-                wanted = config.characters if view.han.sum() * 3 >= count else config.words
-                if count >= _LEAST:
-                    length = min(wanted, count)
-                    found.setdefault(length, []).append((view.grams(length)[1], len(items)))
+                # A question alone counts, and so do question and answer one behind the other.
+                for text in dict.fromkeys([*fields, "\n".join(fields)]):
+                    view = View([text])
+                    count = int(view.word_count[0])
+                    wanted = config.characters if view.han.sum() * 3 >= count else config.words
+                    if count >= _LEAST:
+                        length = min(wanted, count)
+                        found.setdefault(length, []).append((view.grams(length)[1], len(items)))
                 items.append(f"{name} {row.origin}")
             if before == len(items):
                 raise DataError(f"{path} holds no text; check benchmarks.sets")
@@ -97,3 +99,15 @@ class Benchmarks:
                 document = int(view.document_of_word[places[hit]])
                 found[document] = found[document] or self.items[of[at[hit]]]
         return found
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Every text in a row, in lists and objects too."""
+    if isinstance(value, str) and value.strip():
+        yield value
+    elif isinstance(value, dict):
+        for one in value.values():
+            yield from _texts(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _texts(one)

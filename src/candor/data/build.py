@@ -9,9 +9,7 @@ import heapq
 import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +29,7 @@ from candor.data.dedup import (
     PASSAGES,
     components,
     link,
+    of_unit,
     passages,
     ranges,
     unit_folder,
@@ -47,6 +46,7 @@ from candor.data.sources import (
 from candor.data.steps import STEPS
 from candor.data.units import (
     SAMPLE,
+    SAMPLES,
     SHOWN,
     Exclude,
     Read,
@@ -58,9 +58,11 @@ from candor.data.units import (
     write_unit,
 )
 from candor.errors import DataError
-from candor.records import Progress, no_progress
+from candor.records import Progress, code_version, no_progress
 
 WORK = ".work"
+GATE = "gate.json"
+"""What the samples say of a corpus; of one alone."""
 _UNIT_BYTES = 8 * 2**20
 _SHARD_BYTES = 64 * 2**20
 _FEW = 20
@@ -88,7 +90,7 @@ def build_corpus(
     Where the hashes put no document on one side, the document with the lowest (held-out) or highest (train) hash goes
     there; fewer than two documents are a DataError, and so is a step that would reject nearly everything.
     """
-    with Crew(workers, engine) as crew:
+    with files.lock(folder / WORK), Crew(workers, engine) as crew:
         _Build(config, folder, progress, crew, say).run()
 
 
@@ -99,6 +101,8 @@ class _Build:
     progress: Progress
     crew: Crew
     say: Callable[[str], None]
+    inputs: list[str] = field(default_factory=list)
+    """`inputs_of` when the build began."""
 
     def run(self) -> None:
         work, skipped = self.folder / WORK, Skipped()
@@ -113,7 +117,7 @@ class _Build:
         self._copies("copies", "exact", EXACT, figures, gone)
         if self.config.steps.minhash.bands:
             self._copies("near_copies", "near", BANDS, figures, gone)
-        shares, place = self._shares(figures), str(work)
+        shares, place = self._shares(len(units)), str(work)
         numbered = list(enumerate(units))
         self._phase(
             "exclude", exclude_unit, [Exclude(self.config, unit, number, place, shares) for number, unit in numbered]
@@ -126,7 +130,7 @@ class _Build:
         written = self._phase("write", write_unit, rest)
         ends = [one[side] for one in written for side in ("lowest", "highest") if one[side]]
         lowest, highest = min(ends, default=""), max(ends, default="")
-        self._check_steps(figures, written)
+        self._check_steps(units, figures, written)
         if lowest == highest:
             raise DataError(
                 f"of {', '.join(source.path for source in self.config.sources)} {bool(lowest):d} document is left; at "
@@ -138,17 +142,23 @@ class _Build:
 
     def _begin(self, work: Path) -> None:
         """Go on from what another call of the same plan has left, or begin anew."""
+        inputs = inputs_of(self.config)
         plan = {
             "config": to_dict(self.config),
             "steps": [f"{step.name}/{step.version}" for step in STEPS],
-            "sources": inputs_of(self.config),
+            "sources": inputs,
             "sizes": [_UNIT_BYTES, _SHARD_BYTES],
+            "code": code_version(),
         }
+        self.inputs = inputs
         files.tidy(self.folder)
-        if work.exists() and (not (work / "plan.json").exists() or files.read_json(work / "plan.json") != plan):
-            files.remove_dir(work)
-        with files.disk_errors(work):
-            work.mkdir(parents=True, exist_ok=True)
+        if not (work / "plan.json").exists() or files.read_json(work / "plan.json") != plan:
+            (work / "plan.json").unlink(missing_ok=True)
+            for old in work.iterdir():
+                if old.is_dir():
+                    files.remove_dir(old)
+                elif old.name != ".lock":
+                    old.unlink()
         if not (work / "plan.json").exists():
             if self.config.steps.benchmarks.sets:
                 Benchmarks.build(self.config.steps.benchmarks).save(work)
@@ -192,37 +202,48 @@ class _Build:
                 )
         return refused
 
-    def _shares(self, figures: Sequence[dict[str, Any]]) -> tuple[tuple[str, dict[int, float]], ...]:
-        """The share of each kind of document that is kept, for each axis that is evened out."""
-        found = []
-        for axis in self.config.steps.balance.axes:
-            counts: Counter[int] = Counter()
-            for one in figures:
-                counts.update({int(cell): count for cell, count in one["cells"][axis].items()})
-            found.append((axis, shares_kept(counts, self.config.steps.balance.least_kept)))
-        return tuple(found)
+    def _shares(self, units: int) -> tuple[tuple[str, dict[int, float]], ...]:
+        """The share of each kind of document that stays, for each axis that is evened out; copies do not count."""
+        work, steps = self.folder / WORK, self.config.steps
+        counts: list[Counter[int]] = [Counter() for _ in steps.balance.axes]
+        for number in range(units) if counts else ():
+            cells = np.load(unit_folder(work / "read", number) / "cells.npy")
+            stays = np.ones(len(cells), bool)
+            for name in ("copies", "near_copies"):
+                if (work / f"{name}.npy").exists() and len(cells):
+                    stays[of_unit(work / f"{name}.npy", number)[:, 0]] = False
+            for place, count in enumerate(counts):
+                count.update(cells[stays, place].tolist())
+        return tuple(
+            (axis, shares_kept(count, steps.balance.least_kept))
+            for axis, count in zip(steps.balance.axes, counts, strict=True)
+        )
 
-    def _check_steps(self, figures: Sequence[dict[str, Any]], written: Sequence[dict[str, Any]]) -> None:
-        """A step that drops nearly everything is set wrongly, and says so before anything is built on it."""
-        reached = sum(one["documents"] for one in figures)
-        dropped: Counter[str] = Counter()
-        for one in (*figures, *written):
-            for reason, count in one["reasons"].items():
-                dropped[reason.split(".")[0]] += count
-        for step in ("source", *(one.name for one in STEPS)):
-            if reached >= _FEW and dropped[step] > self.config.steps.max_dropped * reached:
-                common: Counter[str] = Counter()
-                for one in (*figures, *written):
-                    common.update(
-                        {reason: count for reason, count in one["reasons"].items() if reason.split(".")[0] == step}
+    def _check_steps(
+        self, units: Sequence[Unit], figures: Sequence[dict[str, Any]], written: Sequence[dict[str, Any]]
+    ) -> None:
+        """A step that drops nearly all that reaches it is set wrongly, and says so before anything is built on it."""
+        for number, source in enumerate(self.config.sources):
+            own = [place for place, unit in enumerate(units) if unit.source == number]
+            reasons: Counter[str] = Counter()
+            for place in own:
+                reasons.update(figures[place]["reasons"])
+                reasons.update(written[place]["reasons"])
+            reached = sum(figures[place]["documents"] for place in own)
+            for step in [one.name for one in self.config.steps.steps(source.form)]:
+                some = {reason: count for reason, count in reasons.items() if reason.split(".")[0] == step}
+                dropped = sum(some.values())
+                if reached >= _FEW and dropped > self.config.steps.max_dropped * reached:
+                    most = max(some, key=lambda reason: some[reason])
+                    raise DataError(
+                        f"{step} rejects {dropped:,} of {reached:,} documents of {source.path}, mostly as {most} "
+                        f"({some[most]:,}); look at {self.folder / WORK}/*/*/rejects.parquet, then change the step or "
+                        f"the form of the source, or raise steps.max_dropped={self.config.steps.max_dropped}"
                     )
-                most, count = common.most_common(1)[0]
-                raise DataError(
-                    f"{step} rejects {dropped[step]:,} of {reached:,} documents, mostly as {most} ({count:,}); look at "
-                    f"{self.folder / WORK}/*/*/rejects.parquet, then change the step or the form of the source, or "
-                    f"raise steps.max_dropped={self.config.steps.max_dropped}"
-                )
-            reached -= dropped[step]
+                reached -= dropped
+            everything = sum(figures[place]["documents"] for place in own)
+            if sum(reasons.values()) == everything and "source.refused" not in reasons:
+                self.say(f"nothing is left of {source.path}: {', '.join(reasons)}")
 
     def _end(
         self,
@@ -236,17 +257,24 @@ class _Build:
         ends: tuple[str, str],
     ) -> None:
         """Move the shards into their places and write the manifest, last of all."""
+        if inputs_of(self.config) != self.inputs:
+            raise DataError(
+                f"a source, or a file that a step reads, changed while {self.folder} was built; leave them alone "
+                "and run the same command again"
+            )
+        (self.folder / GATE).unlink(missing_ok=True)
         moved: dict[str, dict[str, Any]] = {}
-        for old in self.folder.glob("*.parquet"):
+        for old in self.folder.glob("[!.]*.parquet"):
             old.unlink()
         for number, shard in enumerate(shards):
             for split, rows in shard["rows"].items():
-                source = work / "shards" / f"{number:06}" / f"{split}.parquet"
+                source = unit_folder(work / "shards", number) / f"{split}.parquet"
                 moved[f"{split}-{number:05}.parquet"] = {"rows": rows, "path": source}
         place = 0
-        for number, one in enumerate(written):
+        both = [("write", number, one) for number, one in enumerate(written)]
+        for phase, number, one in (*both, *(("shards", number, one) for number, one in enumerate(shards))):
             if one["rejected"]:
-                source = work / "write" / f"{number:06}" / "rejects.parquet"
+                source = unit_folder(work / phase, number) / "rejects.parquet"
                 moved[f"rejects-{place:05}.parquet"] = {"rows": one["rejected"], "path": source}
                 place += 1
         listed = {}
@@ -254,15 +282,13 @@ class _Build:
             with files.atomic_file(self.folder / name) as tmp:
                 shutil.copyfile(one["path"], tmp)
             listed[name] = {"rows": one["rows"], "sha256": files.sha256(self.folder / name)}
-        with files.atomic_file(self.folder / "samples.jsonl") as tmp, ExitStack() as opened:
-            drawn = [
-                opened.enter_context(open(work / "shards" / f"{number:06}" / "samples.jsonl", encoding="utf-8"))
-                for number in range(len(shards))
-            ]
-            file = opened.enter_context(open(tmp, "w", encoding="utf-8"))
-            file.writelines(islice(heapq.merge(*drawn), SAMPLE))  # a line begins with its place in the order
+        places = [unit_folder(work / "shards", number) / SAMPLES for number in range(len(shards))]
+        lines = (line for path in places for line in path.read_text(encoding="utf-8").splitlines(keepends=True))
+        files.atomic_write(
+            self.folder / SAMPLES, "".join(heapq.nsmallest(SAMPLE, lines))
+        )  # lines begin with their order
         skipped.documents = sum(one["beyond_share"] for one in figures)
-        manifest = _manifest(self.config, units, figures, written, shards, skipped, refused, ends, listed)
+        manifest = _manifest(self.config, units, figures, written, shards, skipped, refused, ends, listed, self.inputs)
         files.write_json(self.folder / MANIFEST, manifest)
         files.remove_dir(work)
 
@@ -277,6 +303,7 @@ def _manifest(
     refused: set[int],
     ends: tuple[str, str],
     listed: dict[str, Any],
+    inputs: Sequence[str],
 ) -> dict[str, Any]:
     def total(rows: Sequence[dict[str, Any]], name: str) -> dict[str, int]:
         found: Counter[str] = Counter()
@@ -289,6 +316,8 @@ def _manifest(
         own = [place for place, unit in enumerate(units) if unit.source == number]
         read, wrote = [figures[place] for place in own], [written[place] for place in own]
         rejected = Counter(total(read, "reasons")) + Counter(total(wrote, "reasons"))
+        if again := sum(shard["reasons_by_source"].get(source.path, 0) for shard in shards):
+            rejected["copies.after_cut"] += again
         documents = sum(one["documents"] for one in read)
         sources.append(
             {
@@ -306,7 +335,7 @@ def _manifest(
                 "harmful": sum(one["harmful"] for one in read),
                 "refused": number in refused,
                 "rejected": dict(sorted(rejected.items())),
-                "fingerprint": fingerprint(source),
+                "fingerprint": inputs[number],
             }
         )
     groups = Groups.read(config.steps.balance.groups)
@@ -314,7 +343,7 @@ def _manifest(
     for one in (*figures, *written):
         for change, some in one["shown"].items():
             kept = shown.setdefault(change, [])
-            kept += some[: SHOWN - len(kept)]
+            kept += some[: max(0, SHOWN - len(kept))]
     counts = {
         split: {
             what: sum(shard["counts"].get(split, {}).get(what, 0) for shard in shards)
@@ -328,8 +357,8 @@ def _manifest(
         "sources": sources,
         **counts,
         "rejects": {
-            "documents": sum(one["rejected"] for one in written),
-            "bytes": sum(one["rejected_bytes"] for one in written),
+            "documents": sum(one["rejected"] for one in (*written, *shards)),
+            "bytes": sum(one["rejected_bytes"] for one in (*written, *shards)),
         },
         "rejected": total([{"all": one["rejected"]} for one in sources], "all"),
         "changes": total(written, "changes"),
@@ -349,6 +378,5 @@ def _manifest(
         "split_rule": f"held out where sha256(text) / 2^256 < {config.heldout_fraction}, and the lowest hash",
         "files_skipped_by_type": skipped.files,
         "documents_beyond_share": skipped.documents,
-        "copies_made_by_cuts": sum(shard["twice"] for shard in shards),
         "shards": listed,
     }

@@ -4,7 +4,7 @@ The order is a shuffle that anyone can repeat, and a document's side of the spli
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -38,6 +38,11 @@ class CorpusConfig:
     def __post_init__(self) -> None:
         if not self.sources:
             raise ConfigError("corpus.sources names no source")
+        paths = [source.path for source in self.sources]
+        if twice := {path for path in paths if paths.count(path) > 1}:
+            raise ConfigError(
+                f"corpus.sources names {', '.join(sorted(twice))} twice; a source has one form and licence"
+            )
         if not 0 < self.heldout_fraction < 1:
             raise ConfigError(f"corpus.heldout_fraction={self.heldout_fraction} must lie between 0 and 1")
 
@@ -127,20 +132,12 @@ def verify(folder: Path) -> list[str]:
                 before = own
             if rows != shard["rows"]:
                 trouble.append(f"{name} holds {rows} documents, the manifest says {shard['rows']}")
+        read = sum(source["documents"] for source in manifest["sources"])
+        if read != sum(manifest[split]["documents"] for split in ("train", "heldout", "rejects")):
+            trouble.append(f"{read} documents were read, and other ones are kept and rejected together")
         for split, counted in totals.items():
             if counted != manifest[split]:
                 trouble.append(f"{split} holds {counted}, the manifest says {manifest[split]}")
     except (KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{folder / MANIFEST} has another form ({error!r}); build the corpus again") from None
     return trouble
-
-
-def config_of(manifest: dict[str, Any]) -> dict[str, Any]:
-    """The settings that a manifest records."""
-    settings: dict[str, Any] = manifest["config"]
-    return settings
-
-
-def as_settings(config: CorpusConfig) -> dict[str, Any]:
-    """The settings as they stand in a manifest."""
-    return asdict(config)

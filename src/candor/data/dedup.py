@@ -18,6 +18,7 @@ from candor.data.view import Hashes, Ints
 EXACT, BANDS, PASSAGES = "exact.npy", "bands.npy", "passages.npy"
 EXCLUDED = "excluded.npy"
 _RANGE_BYTES = 32 * 2**20
+_CHUNK = 2**20
 
 
 def sorted_keys(keys: Hashes, places: Ints) -> np.ndarray:
@@ -105,7 +106,8 @@ def components(pairs: Sequence[Path], rows: Sequence[int], scratch: Path) -> Int
     """
     before = np.concatenate(([0], np.cumsum(rows)))
     labels = np.memmap(scratch, np.int64, "w+", shape=(max(1, int(before[-1])),))
-    labels[:] = np.arange(len(labels))
+    for start in range(0, len(labels), _CHUNK):
+        labels[start : start + _CHUNK] = np.arange(start, min(start + _CHUNK, len(labels)))
 
     def flat(places: Ints) -> Ints:
         return np.asarray(before[places >> 32] + (places & 0xFFFFFFFF))
@@ -121,7 +123,13 @@ def components(pairs: Sequence[Path], rows: Sequence[int], scratch: Path) -> Int
                 changed = True
                 for side in (a, b, labels[a], labels[b]):  # what a label points at comes along: few rounds are enough
                     np.minimum.at(labels, side, low)
-    moved = np.flatnonzero(labels != np.arange(len(labels)))
+    moved = np.concatenate(
+        [
+            start + np.flatnonzero(some != np.arange(start, start + len(some)))
+            for start in range(0, len(labels), _CHUNK)
+            if len(some := labels[start : start + _CHUNK])
+        ]
+    )
     roots = labels[moved]
     del labels
     scratch.unlink()
@@ -137,10 +145,12 @@ def passages(folder: Path, task: KeyRange) -> dict[str, Any]:
     """Write `starts.npy`, sorted places of words, (unit << 32) + word, where a passage begins that stood before."""
     keys, places = _gather(task)
     alive = np.ones(len(places), bool)
-    for number in range(task.units):
+    by_unit = np.argsort(places >> 32, kind="stable")
+    bounds = np.searchsorted(places[by_unit] >> 32, np.arange(task.units + 1))
+    for number, (low, high) in enumerate(pairwise(bounds.tolist())):
         gone = np.load(unit_folder(task.excluded, number) / EXCLUDED)[:, 0]
-        own = np.flatnonzero(places >> 32 == number)
-        if len(own) and len(gone):
+        if low < high and len(gone):
+            own = by_unit[low:high]
             firsts = np.load(unit_folder(task.read, number) / "words.npy")
             of = np.searchsorted(firsts, places[own] & 0xFFFFFFFF, side="right") - 1
             alive[own] = ~np.isin(of, gone)

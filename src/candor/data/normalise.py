@@ -8,6 +8,7 @@ import re
 import unicodedata
 from bisect import bisect_right
 from dataclasses import dataclass
+from functools import cache
 
 _BREAKS = re.compile("\r\n?|\x85|\u2028|\u2029|\x0b|\x0c")
 _INVISIBLE = re.compile(
@@ -17,6 +18,7 @@ _INVISIBLE = re.compile(
 _TAG = "[\U000e0001\U000e0020-\U000e007f]"
 _HIDDEN = re.compile(f"{_TAG}(?:(?<!\U0001f3f4.)(?<!{_TAG}.){_TAG}*|(?<=\U0001f3f4.){_TAG}{{7,}})")
 _BLANK = " \t\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
+_MARKS = 30
 _EMPTY = re.compile("\n{3,}")
 _UNCLEAN = (("breaks", _BREAKS, "\n"), ("invisible", _HIDDEN, ""), ("invisible", _INVISIBLE, ""))
 _CLEAN = re.compile(
@@ -73,7 +75,10 @@ class Normal:
 
 
 def normalise(text: str) -> Normal:
-    """The normal form of a text; normalising it again changes nothing."""
+    """The normal form of a text; normalising it again changes nothing.
+
+    A letter keeps its first 30 marks, as in Unicode's stream-safe text: to sort more takes quadratic time.
+    """
     if _is_normal(text):
         return Normal(text, {})
     changes: dict[str, int] = {}
@@ -88,6 +93,8 @@ def normalise(text: str) -> Normal:
 
     while before != text:  # removing a character may bring together what composes
         before = text
+        if not text.isascii() and _heaps().search(text):
+            change("marks", [(found.start() + _MARKS, found.end(), "") for found in _heaps().finditer(text)])
         if not _is_clean(text):
             for name, pattern, put in _UNCLEAN:
                 change(name, [(found.start(), found.end(), put) for found in pattern.finditer(text)])
@@ -97,6 +104,13 @@ def normalise(text: str) -> Normal:
         if not unicodedata.is_normalized("NFC", text):
             change("composed", _compose(text))
     return Normal(text, changes, *(tuple(column) for column in zip(*pieces, strict=True)))
+
+
+@cache
+def _heaps() -> re.Pattern[str]:
+    """More marks in a row than a letter has."""
+    marks = "".join(one for one in map(chr, range(0x300, 0x1F000)) if unicodedata.combining(one))
+    return re.compile(f"[{marks}]{{{_MARKS + 1},}}")
 
 
 def _is_clean(text: str) -> bool:
@@ -111,6 +125,7 @@ def _is_normal(text: str) -> bool:
         and "\n\n\n" not in text
         and text[-1:] not in {*_BLANK}
         and not any(blank + "\n" in text for blank in " \t\u00a0\u3000")
+        and not (not text.isascii() and _heaps().search(text))
         and unicodedata.is_normalized("NFC", text)
     )
 

@@ -136,11 +136,11 @@ def is_heldout(document_id: str, fraction: float) -> bool:
     return int(document_id, 16) < fraction * 16**64
 
 
-def is_taken(document: Document, share: float, heldout_fraction: float) -> bool:
+def is_taken(document_id: str, share: float, heldout_fraction: float) -> bool:
     """Whether a document is in the share that is taken: by another hash than that of the split."""
-    if share == 1 or is_heldout(document.id, heldout_fraction):
+    if share == 1 or is_heldout(document_id, heldout_fraction):
         return True
-    return int(hashlib.sha256(f"share {document.id}".encode()).hexdigest(), 16) < share * 16**64
+    return int(hashlib.sha256(f"share {document_id}".encode()).hexdigest(), 16) < share * 16**64
 
 
 def fingerprint(source: SourceConfig) -> str:
@@ -210,7 +210,7 @@ def _pieces(source: SourceConfig, size: int, skipped: Skipped) -> Iterator[tuple
 
 
 def read_unit(source: SourceConfig, unit: Unit) -> Iterator[Document]:
-    """Stream the documents of a unit of a source, in a fixed order. Empty texts are left out."""
+    """Stream the documents of a unit of a source, in a fixed order, empty ones too."""
     for piece in unit.pieces:
         if source.path == PYTHON_DOCS:
             yield from python_docs()
@@ -218,26 +218,25 @@ def read_unit(source: SourceConfig, unit: Unit) -> Iterator[Document]:
             yield from exercises(source.tasks, source.size, seed=0)
         else:
             for text, origin in _texts(source, piece):
-                if text.strip():
-                    # File names need not be Unicode: Chinese archives often hold GBK ones.
-                    name = origin.encode(errors="surrogateescape").decode(errors="replace")
-                    yield Document(
-                        text,
-                        source.path,
-                        name,
-                        source.licence,
-                        source.kind,
-                        source.address,
-                        source.collected,
-                        source.model,
-                    )
+                # File names need not be Unicode: Chinese archives often hold GBK ones.
+                name = origin.encode(errors="surrogateescape").decode(errors="replace")
+                yield Document(
+                    text,
+                    source.path,
+                    name,
+                    source.licence,
+                    source.kind,
+                    source.address,
+                    source.collected,
+                    source.model,
+                )
 
 
 def read_documents(source: SourceConfig, skipped: Skipped | None = None) -> Iterator[Document]:
-    """Stream all documents of a source as they are; no text at all is a DataError."""
+    """Stream all documents of a source as they are, but for empty ones; no text at all is a DataError."""
     empty = True
     for unit in units_of([source], 2**62, skipped):
-        for document in read_unit(source, unit):
+        for document in filter(lambda one: one.text.strip(), read_unit(source, unit)):
             empty = False
             yield document
     if empty:
@@ -274,7 +273,8 @@ def _pdf(path: Path) -> str:
     except ImportError:
         raise ConfigError(f"{path} needs an extra; run: pip install 'candor-lm[pdf]'") from None
     try:
-        return "\n\n".join(page.extract_text() for page in pypdf.PdfReader(path).pages)
+        text = "\n\n".join(page.extract_text() for page in pypdf.PdfReader(path).pages)
+        return text.encode(errors="replace").decode()  # a font may map to halves of characters
     except Exception as error:  # the library raises many kinds, some of them without a common base
         raise DataError(f"{path} is not a readable PDF ({error}); replace or remove it") from None
 

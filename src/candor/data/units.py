@@ -8,7 +8,7 @@ import heapq
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
-from itertools import islice
+from itertools import compress, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -38,6 +38,7 @@ from candor.data.dedup import (
     unit_folder,
 )
 from candor.data.minhash import band_keys
+from candor.data.normalise import normalise
 from candor.data.sources import (
     Unit,
     is_heldout,
@@ -48,6 +49,7 @@ from candor.data.steps import Rejected, Steps, without_passages
 from candor.data.view import View
 from candor.records import Document
 
+SAMPLES = "human_sample.jsonl"
 SAMPLE = 4000
 """GB/T 45652: items that people look at."""
 SHOWN = 20
@@ -60,6 +62,8 @@ _EXCERPT = 2000
 """Characters of a document that people look at."""
 _WHOLE = ("copies", "near_copies", "balance")
 """Steps that take documents out for the sake of others, in their order."""
+_LITTLE = 10
+"""Words below which what cutting has left is thrown away."""
 _OPEN = 20
 """Units whose names of documents are in memory at a time."""
 
@@ -126,15 +130,14 @@ def judge_unit(folder: Path, task: Read) -> dict[str, Any]:
     config, source = task.config, task.config.sources[task.unit.source]
     steps = Steps(config.steps, source.form, Benchmarks.load(Path(task.work)) if config.steps.benchmarks.sets else None)
     asked = {step.name for step in steps.steps}
-    beyond = 0
+    empty: list[Rejected] = []
 
-    def taken() -> Iterator[Document]:
-        nonlocal beyond
+    def written() -> Iterator[Document]:
         for document in read_unit(source, task.unit):
-            if is_taken(document, source.share, config.heldout_fraction):
+            if document.text.strip():
                 yield document
             else:
-                beyond += 1
+                empty.append(Rejected(document, "source", "source.empty"))
 
     counts: Counter[str] = Counter()
     words_before: Counter[int] = Counter()
@@ -145,15 +148,17 @@ def judge_unit(folder: Path, task: Read) -> dict[str, Any]:
     groups = Groups.read(config.steps.balance.groups)
     spoken = np.zeros((len(groups.names), 3), np.int64)
     cells: list[np.ndarray] = []
-    documents = judged = harmful = kept_bytes = rows = 0
+    documents = judged = harmful = kept_bytes = rows = beyond = 0
     shown: dict[str, list[list[str]]] = {}
     with (
         pq.ParquetWriter(folder / "kept.parquet", SCHEMA, compression="zstd") as kept_file,
         pq.ParquetWriter(folder / "rejects.parquet", REJECTED, compression="zstd") as rejects_file,
     ):
-        for batch in _batches(taken()):
+        for batch in _batches(written()):
             kept, rejected, view = steps.run(batch)
-            documents += len(batch)
+            rejected = empty + rejected
+            empty.clear()
+            documents += len(kept) + len(rejected)
             counts.update(one.reason for one in rejected)
             if source.form != "made":
                 spoken += groups.count(View([one.text for one in batch])).sum(0)
@@ -164,14 +169,22 @@ def judge_unit(folder: Path, task: Read) -> dict[str, Any]:
             _show(shown, batch, kept, "contacts" in asked)
             if rejected:
                 rejects_file.write_table(_rejects(rejected))
+            ids = [one.id for one in kept]
+            # By the text as it is now: the split goes by it too, and what is held out stays whole.
+            taken = [is_taken(own, source.share, config.heldout_fraction) for own in ids]
+            if not all(taken):
+                beyond += taken.count(False)
+                documents -= taken.count(False)
+                kept, ids = list(compress(kept, taken)), list(compress(ids, taken))
+                view = View([one.text for one in kept])
             if not kept:
                 continue
-            ids = [one.id for one in kept]
             kept_bytes += sum(len(one.text.encode()) for one in kept)
             kept_file.write_table(table_of(kept, SCHEMA, [ids]))
             exact += [(int(own[:16], 16), rows + at) for at, own in enumerate(ids)]
             if "near_copies" in asked:
-                bands.append(_rows(band_keys(view, config.steps.minhash), rows))
+                # Without words there is nothing to be alike in; exact copies are found anyway.
+                bands.append(_rows(band_keys(view, config.steps.minhash), rows, view.word_count > 0))
             if "passages" in asked:
                 places, runs = view.grams(config.steps.passage)
                 keys.append(np.column_stack((runs, (places + words[-1]).astype(np.uint64))))
@@ -179,12 +192,18 @@ def judge_unit(folder: Path, task: Read) -> dict[str, Any]:
                 cells.append(groups.cells(groups.count(view), config.steps.balance.axes))
             words += (words[-1] + np.cumsum(view.word_count)).tolist()
             rows += len(kept)
+        if empty:
+            rejects_file.write_table(_rejects(empty))
+            documents += len(empty)
+            counts["source.empty"] += len(empty)
     files.write_array(folder / EXACT, sorted_keys(*_columns([np.array(exact, np.uint64).reshape(-1, 2)])))
     if config.steps.minhash.bands:
         files.write_array(folder / BANDS, sorted_keys(*_columns(bands)))
     if config.steps.balance.axes:
-        empty = np.zeros((rows, len(config.steps.balance.axes)), np.int64)
-        files.write_array(folder / "cells.npy", np.concatenate(cells) if cells else empty)
+        none = np.zeros((0, len(config.steps.balance.axes)), np.int64)
+        # A form that is not evened out has rows too, of no kind.
+        filled = np.concatenate([none, *cells, np.zeros((rows - sum(map(len, cells)), none.shape[1]), np.int64)])
+        files.write_array(folder / "cells.npy", filled)
     if config.steps.passage:
         files.write_array(folder / PASSAGES, sorted_keys(*_columns(keys)))
         files.write_array(folder / "words.npy", np.array(words, np.int64))
@@ -199,25 +218,13 @@ def judge_unit(folder: Path, task: Read) -> dict[str, Any]:
         "lengths": {str(size): count for size, count in sorted(words_before.items())},
         "shown": shown,
         "spoken": spoken.tolist(),
-        "cells": _cells(cells, config.steps.balance.axes),
     }
 
 
-def _cells(cells: Sequence[np.ndarray], axes: Sequence[str]) -> dict[str, dict[str, int]]:
-    """How many documents there are of each kind, by axis."""
-    whole = np.concatenate(cells) if cells else np.zeros((0, len(axes)), np.int64)
-    return {
-        axis: {
-            str(cell): int(count) for cell, count in zip(*np.unique(whole[:, place], return_counts=True), strict=True)
-        }
-        for place, axis in enumerate(axes)
-    }
-
-
-def _rows(keys: np.ndarray, first: int) -> np.ndarray:
-    """[D, bands] keys -> [D * bands, 2] with the row of each."""
-    places = np.repeat(np.arange(first, first + len(keys), dtype=np.uint64), keys.shape[1])
-    return np.column_stack((keys.reshape(-1), places))
+def _rows(keys: np.ndarray, first: int, some: np.ndarray) -> np.ndarray:
+    """[D, bands] keys -> [n * bands, 2] with the row of each, of some of the documents."""
+    places = np.repeat(np.arange(first, first + len(keys), dtype=np.uint64)[some], keys.shape[1])
+    return np.column_stack((keys[some].reshape(-1), places))
 
 
 def _columns(parts: Sequence[np.ndarray]) -> tuple[Any, Any]:
@@ -297,6 +304,7 @@ def write_unit(folder: Path, task: Write) -> dict[str, Any]:
     changes: Counter[str] = Counter()
     shown: list[list[str]] = []
     buckets: list[list[Document]] = [[] for _ in range(task.buckets)]
+    seen: dict[str, Document] = {}
     rejected_rows = rejected_bytes = 0
     stays = _Names(work / "read")
     with pq.ParquetWriter(folder / "rejects.parquet", REJECTED, compression="zstd") as rejects_file:
@@ -315,6 +323,10 @@ def write_unit(folder: Path, task: Write) -> dict[str, Any]:
                     found = _after_cut(document, text, cut)
                     if isinstance(found, Document) and len(shown) < SHOWN:
                         shown.append([document.origin, *_around(document.text, text)])
+                if isinstance(found, Document):
+                    first = seen.setdefault(found.id, document)
+                    if first is not document:
+                        found = _after_cut_a_copy(document, first)
                 if isinstance(found, Rejected):
                     rejected.append(found)
                     counts[found.reason] += 1
@@ -327,16 +339,14 @@ def write_unit(folder: Path, task: Write) -> dict[str, Any]:
                 rejected_rows += len(rejected)
                 rejected_bytes += sum(len(one.document.text.encode()) for one in rejected)
     lowest, highest, groups = "", "", []
-    languages: Counter[str] = Counter()
     lengths: Counter[int] = Counter()
     with pq.ParquetWriter(folder / "documents.parquet", SCHEMA, compression="zstd") as written:
         for bucket, documents in enumerate(buckets):
-            ordered = sorted({one.id: one for one in reversed(documents)}.items())
+            ordered = sorted((one.id, one) for one in documents)
             if not ordered:
                 continue
             lowest, highest = lowest or ordered[0][0], ordered[-1][0]
             groups.append(bucket)
-            languages.update(one.lang for _, one in ordered)
             lengths.update(int(len(one.text).bit_length()) for _, one in ordered)
             written.write_table(
                 table_of((one for _, one in ordered), SCHEMA, [[own for own, _ in ordered]]), row_group_size=2**31
@@ -347,7 +357,6 @@ def write_unit(folder: Path, task: Write) -> dict[str, Any]:
         "rejected_bytes": rejected_bytes,
         "reasons": dict(counts),
         "changes": dict(changes),
-        "languages": dict(languages),
         "lengths": {str(size): count for size, count in sorted(lengths.items())},
         "shown": {"passages": shown} if shown else {},
         "lowest": lowest,
@@ -390,8 +399,15 @@ def _outcome(
     return Rejected(document, step, step, f"of {stays.of(more)}")
 
 
+def _after_cut_a_copy(document: Document, first: Document) -> Rejected:
+    """What cutting has made equal to another document."""
+    return Rejected(document, "copies", "copies.after_cut", f"of {first.source} {first.origin}")
+
+
 def _after_cut(document: Document, text: str, cut: int) -> Document | Rejected:
-    if len(text.strip()) * 4 < len(document.text):
+    text = normalise(text).text
+    # A passage that stands here first must not be lost with the rest, since others have lost it already.
+    if len(View([text]).words) < _LITTLE:
         return Rejected(document, "passages", "passages.little_else", f"{cut} of {len(document.text)} characters")
     changes = ", ".join(filter(None, (document.changes, f"passages {cut}")))
     return replace(document, text=text, changes=changes)
@@ -409,7 +425,14 @@ def write_shard(folder: Path, task: Shard) -> dict[str, Any]:
         if task.bucket in held:
             tables.append(pq.ParquetFile(folder_of / "documents.parquet").read_row_group(held.index(task.bucket)))
     rows = [row for table in tables for row in zip(table["id"].to_pylist(), documents_in(table), strict=True)]
-    ordered = sorted(dict(reversed(rows)).items())
+    first: dict[str, Document] = {}
+    twice: list[Rejected] = []
+    for own, document in rows:
+        if (stays := first.setdefault(own, document)) is not document:
+            twice.append(_after_cut_a_copy(document, stays))
+    if twice:
+        write_table(_rejects(twice), folder / "rejects.parquet")
+    ordered = sorted(first.items())
     sides: dict[str, list[tuple[str, Document]]] = {"train": [], "heldout": []}
     for own, document in ordered:
         held = own != task.highest and (is_heldout(own, task.config.heldout_fraction) or own == task.lowest)
@@ -437,14 +460,16 @@ def write_shard(folder: Path, task: Shard) -> dict[str, Any]:
     drawn = heapq.nsmallest(
         SAMPLE, ((f"{_draw('sample', own):.15f}", own, document) for own, document in ordered), key=lambda one: one[:2]
     )
-    with open(folder / "samples.jsonl", "w", encoding="utf-8") as file:
+    with open(folder / SAMPLES, "w", encoding="utf-8") as file:
         for order, own, document in drawn:
             shown = asdict(document) | {"text": document.text[:_EXCERPT], "characters": len(document.text)}
             file.write(files.json_line({"order": order, "id": own, **shown}))
     return figures | {
         "bytes_by": {name: dict(share) for name, share in by.items()},
         "technical": _technical(task.config, ordered),
-        "twice": len(rows) - len(ordered),
+        "rejected": len(twice),
+        "rejected_bytes": sum(len(one.document.text.encode()) for one in twice),
+        "reasons_by_source": dict(Counter(one.document.source for one in twice)),
         "spoken": spoken.tolist(),
     }
 
@@ -458,7 +483,7 @@ def _technical(config: CorpusConfig, ordered: Sequence[tuple[str, Document]]) ->
     """How many documents of the technical sample pass the filters as they stand now."""
     drawn = (document for own, document in ordered if _draw("sample", own) < _TECHNICAL)
     # Whatever the form: hate is hate in code too.
-    steps = Steps(replace(config.steps, benchmarks=BenchmarksConfig()), "any")
+    steps = Steps(replace(config.steps, benchmarks=BenchmarksConfig(), languages=(), licences=()), "any")
     checked = passed = 0
     while batch := list(islice(drawn, 64)):
         kept, _, _ = steps.run(batch)

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from candor import files
+from candor.data.build import GATE
 from candor.data.corpus import MANIFEST, read_rejects
+from candor.data.units import SAMPLES
 from candor.errors import DataError
 from candor.evaluate.page import page
 from candor.records import Provenance
@@ -16,7 +18,6 @@ from candor.records import Provenance
 HUMAN, TECHNICAL = 0.96, 0.98
 """GB/T 45652, 8.2.3: share that passes of what people, and of what programs, look at."""
 _WANTED = 4000
-GATE = "gate.json"
 _TEXT = 400
 
 
@@ -81,7 +82,7 @@ class Gate:
 
 
 def gate(folder: Path, reviewed: Path | None = None) -> Gate:
-    """The gate of a corpus, written to `gate.json` beside its shards; `reviewed` is `samples.jsonl` with verdicts.
+    """The gate of a corpus, written to `gate.json` beside its shards; `reviewed` is `human_sample.jsonl` with verdicts.
 
     A verdict is `"verdict": "pass"` or `"fail"`, with `"annotator"` and, where it failed, a `"reason"`.
     """
@@ -91,7 +92,7 @@ def gate(folder: Path, reviewed: Path | None = None) -> Gate:
     checked = passed = 0
     failures: Counter[str] = Counter()
     if reviewed is not None:
-        for good, reason in _verdicts(reviewed, {line["id"] for line in files.read_lines(folder / "samples.jsonl")}):
+        for good, reason in _verdicts(reviewed, {line["id"] for line in files.read_lines(folder / SAMPLES)}):
             checked, passed = checked + 1, passed + good
             failures.update([] if good else [reason])
     missing = []
@@ -153,7 +154,7 @@ def write_page(folder: Path, path: Path) -> None:
         "examples": shown,
         "lengths": _histogram(manifest["lengths"]),
         "bias": [(old, new) for old, new in zip(before, after, strict=True) if old["mentions"]],
-        "gate": files.read_json(folder / GATE) if (folder / GATE).exists() else None,
+        "gate": _gate_of(folder),
         "made": Provenance.read(folder) if (folder / Provenance.FILE).exists() else None,
     }
     files.atomic_write(path, page("candor.stages", "corpus.html.jinja", **context))
@@ -174,7 +175,7 @@ def _histogram(lengths: dict[str, dict[str, int]]) -> list[tuple[str, float, flo
 def records(folder: Path) -> str:
     """The records of pre-training data that GB/T 45652 asks for, as Markdown in Chinese and English."""
     manifest = manifest_of(folder)
-    found = Gate(**{name: value for name, value in _gate_of(folder).items() if name not in ("open", "corpus")})
+    found = _gate_of(folder) or gate(folder)
     made = Provenance.read(folder) if (folder / Provenance.FILE).exists() else None
     lines = [
         "# 预训练数据记录 / Records of pre-training data",
@@ -190,7 +191,10 @@ def records(folder: Path) -> str:
     ]
     for source in manifest["sources"]:
         share = f"{source['harmful'] / source['judged']:.2%}" if source["judged"] else "-"
-        cells = [source[name] or "-" for name in ("path", "kind", "licence", "address", "collected", "model")]
+        cells = [
+            (source[name] or "-").replace("|", "\\|")
+            for name in ("path", "kind", "licence", "address", "collected", "model")
+        ]
         used = "否 / refused" if source["refused"] else "是 / yes"
         lines.append("| " + " | ".join([*cells, f"{source['documents']:,}", f"{source['kept']:,}", share, used]) + " |")
     lines += ["", "## 剔除 / Rejected", "", "| 原因 / reason | 文档 / documents |", "|---|---|"]
@@ -215,8 +219,12 @@ def records(folder: Path) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _gate_of(folder: Path) -> dict[str, Any]:
+def _gate_of(folder: Path) -> Gate | None:
+    """What was decided of a corpus as it is now."""
     if not (folder / GATE).exists():
-        gate(folder)
+        return None
     value: dict[str, Any] = files.read_json(folder / GATE)
-    return value
+    if value.pop("corpus", "") != files.sha256(folder / MANIFEST):
+        return None
+    value.pop("open", None)
+    return Gate(**value)
