@@ -10,7 +10,7 @@ from candor.cli.options import Sets
 from candor.errors import ConfigError
 
 if TYPE_CHECKING:
-    from candor.data.engine import Engine
+    from candor.data.executor import Engine
     from candor.data.sources import Form
     from candor.records import Kind
 
@@ -101,7 +101,7 @@ def inspect(
     candor data inspect runs/novels
     candor data inspect runs/novels --reason quality.short_lines -n 10
     """
-    from candor.stages.governance import corpus_folder, examples, manifest_of, write_page
+    from candor.stages.corpus_report import corpus_folder, examples, manifest_of, write_page
 
     terminal = console.Terminal()
     folder = corpus_folder(corpus)
@@ -148,7 +148,7 @@ def verify(corpus: Corpus) -> None:
     """
     from candor.data.corpus import verify as trouble_in
     from candor.errors import DataError
-    from candor.stages.governance import corpus_folder, manifest_of
+    from candor.stages.corpus_report import corpus_folder, manifest_of
 
     terminal = console.Terminal()
     folder = corpus_folder(corpus)
@@ -177,8 +177,8 @@ def gate(
     candor data gate runs/novels
     candor data gate runs/novels --reviewed back.jsonl
     """
-    from candor.stages.governance import HUMAN, TECHNICAL, corpus_folder
-    from candor.stages.governance import gate as decide
+    from candor.stages.corpus_report import HUMAN, TECHNICAL, corpus_folder
+    from candor.stages.corpus_report import gate as decide
 
     terminal = console.Terminal()
     folder = corpus_folder(corpus)
@@ -210,8 +210,8 @@ def records(
     candor data records runs/novels --out records.md
     """
     from candor import files
-    from candor.stages.governance import corpus_folder
-    from candor.stages.governance import records as of_corpus
+    from candor.stages.corpus_report import corpus_folder
+    from candor.stages.corpus_report import records as of_corpus
 
     text = of_corpus(corpus_folder(corpus))
     if out is None:

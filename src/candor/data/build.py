@@ -34,7 +34,7 @@ from candor.data.dedup import (
     ranges,
     unit_folder,
 )
-from candor.data.engine import Crew, Engine
+from candor.data.executor import Engine, Executor
 from candor.data.sources import (
     Skipped,
     Unit,
@@ -90,8 +90,8 @@ def build_corpus(
     Where the hashes put no document on one side, the document with the lowest (held-out) or highest (train) hash goes
     there; fewer than two documents are a DataError, and so is a step that would reject nearly everything.
     """
-    with files.lock(folder / WORK), Crew(workers, engine) as crew:
-        _Build(config, folder, progress, crew, say).run()
+    with files.lock(folder / WORK), Executor(workers, engine) as executor:
+        _Build(config, folder, progress, executor, say).run()
 
 
 @dataclass
@@ -99,7 +99,7 @@ class _Build:
     config: CorpusConfig
     folder: Path
     progress: Progress
-    crew: Crew
+    executor: Executor
     say: Callable[[str], None]
     inputs: list[str] = field(default_factory=list)
     """`inputs_of` when the build began."""
@@ -112,7 +112,7 @@ class _Build:
         for number, source in enumerate(self.config.sources):
             if not any(one["documents"] for unit, one in zip(units, figures, strict=True) if unit.source == number):
                 raise nothing_in(source)
-        refused = self._gate(units, figures)
+        refused = self._refused(units, figures)
         gone = tuple(number for number, unit in enumerate(units) if unit.source in refused)
         self._copies("copies", "exact", EXACT, figures, gone)
         if self.config.steps.minhash.bands:
@@ -173,7 +173,7 @@ class _Build:
         def progress(done: int, total: int, note: str) -> None:
             self.progress(round(1000 * (before + _PHASES[name] * done / max(1, total))), 1000, f"{name} {done}/{total}")
 
-        return self.crew.carry_out(self.folder / WORK / name, task, tasks, progress)
+        return self.executor.run(self.folder / WORK / name, task, tasks, progress)
 
     def _copies(
         self, step: str, phase: str, file: str, figures: Sequence[dict[str, Any]], refused: tuple[int, ...]
@@ -187,7 +187,7 @@ class _Build:
         with files.atomic_file(work / f"{step}.npy") as tmp:
             files.write_array(tmp, found)
 
-    def _gate(self, units: Sequence[Unit], figures: Sequence[dict[str, Any]]) -> set[int]:
+    def _refused(self, units: Sequence[Unit], figures: Sequence[dict[str, Any]]) -> set[int]:
         """The sources that are refused because too many of their documents are harmful."""
         refused = set()
         for number, source in enumerate(self.config.sources):
@@ -287,7 +287,6 @@ class _Build:
         files.atomic_write(
             self.folder / SAMPLES, "".join(heapq.nsmallest(SAMPLE, lines))
         )  # lines begin with their order
-        skipped.documents = sum(one["beyond_share"] for one in figures)
         manifest = _manifest(self.config, units, figures, written, shards, skipped, refused, ends, listed, self.inputs)
         files.write_json(self.folder / MANIFEST, manifest)
         files.remove_dir(work)
@@ -377,6 +376,6 @@ def _manifest(
         "highest": ends[1],
         "split_rule": f"held out where sha256(text) / 2^256 < {config.heldout_fraction}, and the lowest hash",
         "files_skipped_by_type": skipped.files,
-        "documents_beyond_share": skipped.documents,
+        "documents_beyond_share": sum(one["beyond_share"] for one in figures),
         "shards": listed,
     }

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from candor import files
-from candor.data.sources import SourceConfig, is_heldout
+from candor.data.sources import SourceConfig, is_on_heldout_side
 from candor.data.steps import StepsConfig
 from candor.errors import ConfigError, DataError
 from candor.records import Document
@@ -50,7 +50,7 @@ class CorpusConfig:
 def held_out(ids: Sequence[str], fraction: float) -> list[bool]:
     """`is_heldout` of each; with a fraction above 0 and two different ids, neither side is empty."""
     lowest, highest = min(ids, default=""), max(ids, default="")
-    return [fraction > 0 and one != highest and (is_heldout(one, fraction) or one == lowest) for one in ids]
+    return [fraction > 0 and is_on_heldout_side(one, fraction, lowest, highest) for one in ids]
 
 
 def table_of(rows: Iterable[Document], schema: pa.Schema, extra: Sequence[Sequence[str]] = ()) -> pa.Table:
@@ -121,7 +121,7 @@ def verify(folder: Path) -> list[str]:
                 if split == "rejects":
                     continue
                 one, own = Document(**{column: row[column] for column in COLUMNS}), row["id"]
-                held = own != highest and (is_heldout(own, fraction) or own == lowest)
+                held = is_on_heldout_side(own, fraction, lowest, highest)
                 for bad, what in (
                     (one.id != own, "its id is not the hash of its text"),
                     (own <= before, "is out of order"),

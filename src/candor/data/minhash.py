@@ -56,8 +56,7 @@ def band_keys(view: View, config: MinHashConfig) -> Hashes:
     ends = np.minimum(np.arange(len(of)) + n, starts[1:][of])
     last = np.maximum(starts[1:] - n, starts[:-1])
     places = np.flatnonzero(np.arange(len(of)) <= last[of])
-    sums, down = view._word_sums
-    runs = (mix((sums[ends[places]] - sums[places]) * down[places]) >> np.uint64(32)).astype(np.uint32)
+    runs = (view.hash_grams(places, ends[places] - places) >> np.uint64(32)).astype(np.uint32)
     first = np.searchsorted(places, starts[:-1])
     signature = np.full((wanted, D), 0xFFFFFFFF, np.uint32)
     filled = np.flatnonzero(view.word_count > 0)

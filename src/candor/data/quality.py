@@ -282,7 +282,7 @@ def _any_of(codes: NDArray[np.uint32], characters: str) -> NDArray[np.bool_]:
 
 def _repetition(view: View, written: Ints, c: Limits) -> list[Rule]:
     rules: list[Rule] = []
-    for name, (starts, ends, of) in {"line": view._lines, "paragraph": view.paragraphs}.items():
+    for name, (starts, ends, of) in {"line": view.lines, "paragraph": view.paragraphs}.items():
         again = _seen_before(_within(view.hash_spans(starts, ends), of))
         size = ends - starts
         counted, repeated = np.bincount(of, minlength=len(view)), np.bincount(of[again], minlength=len(view))

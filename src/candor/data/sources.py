@@ -127,13 +127,16 @@ class Skipped:
 
     files: list[str] = field(default_factory=list)
     """Files of a folder that were not read because of their type."""
-    documents: int = 0
-    """Documents beyond `SourceConfig.share`."""
 
 
 def is_heldout(document_id: str, fraction: float) -> bool:
     """The rule of the split: the hash, read as a number in [0, 1), lies below `fraction`."""
     return int(document_id, 16) < fraction * 16**64
+
+
+def is_on_heldout_side(document_id: str, fraction: float, lowest: str, highest: str) -> bool:
+    """`is_heldout`, but for the lowest and the highest hash of a corpus: neither side is empty."""
+    return document_id != highest and (is_heldout(document_id, fraction) or document_id == lowest)
 
 
 def is_taken(document_id: str, share: float, heldout_fraction: float) -> bool:

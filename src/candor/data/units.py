@@ -41,7 +41,7 @@ from candor.data.minhash import band_keys
 from candor.data.normalise import normalise
 from candor.data.sources import (
     Unit,
-    is_heldout,
+    is_on_heldout_side,
     is_taken,
     read_unit,
 )
@@ -435,7 +435,7 @@ def write_shard(folder: Path, task: Shard) -> dict[str, Any]:
     ordered = sorted(first.items())
     sides: dict[str, list[tuple[str, Document]]] = {"train": [], "heldout": []}
     for own, document in ordered:
-        held = own != task.highest and (is_heldout(own, task.config.heldout_fraction) or own == task.lowest)
+        held = is_on_heldout_side(own, task.config.heldout_fraction, task.lowest, task.highest)
         sides["heldout" if held else "train"].append((own, document))
     figures: dict[str, Any] = {"rows": {}, "counts": {}}
     groups = Groups.read(task.config.steps.balance.groups)

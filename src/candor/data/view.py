@@ -75,26 +75,21 @@ def _folded() -> NDArray[np.uint32]:
     return table
 
 
-@cache
 def _powers(base: int, size: int) -> tuple[Hashes, Hashes]:
     """base^i and base^-i modulo 2^64 for i < size."""
+    up, down = _rounded_powers(base, 1 << max(12, (size - 1).bit_length()))
+    return up[:size], down[:size]
+
+
+@cache
+def _rounded_powers(base: int, size: int) -> tuple[Hashes, Hashes]:
+    """`_powers` of few sizes, which are kept."""
     found = []
     for one in (base, pow(base, -1, 2**64)):
         powers = np.ones(size, np.uint64)
         powers[1:] = one
         found.append(np.multiply.accumulate(powers))
     return found[0], found[1]
-
-
-def powers(base: int, size: int) -> tuple[Hashes, Hashes]:
-    """`_powers` for sizes rounded up, so that few are kept."""
-    up, down = _powers(base, 1 << max(12, (size - 1).bit_length()))
-    return up[:size], down[:size]
-
-
-def is_han(code: int) -> bool:
-    """Whether a code point is a Han character."""
-    return any(low <= code < high for low, high in _HAN)
 
 
 @cache
@@ -166,7 +161,7 @@ class View:
     def _prefix(self) -> tuple[Hashes, Hashes]:
         """Sums of the hashes of the characters before each, [C + 1], and what takes the place out again."""
         size = len(self.codes)
-        up, down = powers(_BASE, size)
+        up, down = _powers(_BASE, size)
         sums = np.zeros(size + 1, np.uint64)
         np.cumsum(mix(_folded()[self.codes].astype(np.uint64) + np.uint64(1)) * up, out=sums[1:])
         return sums, down
@@ -183,7 +178,7 @@ class View:
 
     @cached_property
     def _word_sums(self) -> tuple[Hashes, Hashes]:
-        up, down = powers(_WORDS, len(self.words))
+        up, down = _powers(_WORDS, len(self.words))
         sums = np.zeros(len(self.words) + 1, np.uint64)
         np.cumsum(self.words * up, out=sums[1:])
         return sums, down
@@ -195,15 +190,15 @@ class View:
         places = np.flatnonzero(of[:count] == of[n - 1 :]) if count else np.zeros(0, np.int64)
         return places, self.hash_grams(places, n)
 
-    def hash_grams(self, places: Ints, n: int) -> Hashes:
-        """Hash of the n words from each place on."""
+    def hash_grams(self, places: Ints, n: int | Ints) -> Hashes:
+        """Hash of the n words from each place on; n may be another one for each."""
         sums, down = self._word_sums
         return mix((sums[places + n] - sums[places]) * down[places])
 
     # Lines.
 
     @cached_property
-    def _lines(self) -> tuple[Ints, Ints, Ints]:
+    def lines(self) -> tuple[Ints, Ints, Ints]:
         """First character, character behind the last, and document, of each line that is not empty, spaces cut off."""
         ends = np.flatnonzero(self.codes == _BREAK)
         starts = np.concatenate(([0], ends[:-1] + 1))
@@ -216,17 +211,17 @@ class View:
     @property
     def line_starts(self) -> Ints:
         """[L] first character of each line; empty lines do not count."""
-        return self._lines[0]
+        return self.lines[0]
 
     @property
     def line_ends(self) -> Ints:
         """[L] character behind the last of each line."""
-        return self._lines[1]
+        return self.lines[1]
 
     @property
     def document_of_line(self) -> Ints:
         """[L] document of each line."""
-        return self._lines[2]
+        return self.lines[2]
 
     @cached_property
     def line_count(self) -> Ints:
@@ -235,8 +230,8 @@ class View:
 
     @cached_property
     def paragraphs(self) -> tuple[Ints, Ints, Ints]:
-        """As `_lines`, of runs of lines between empty ones."""
-        starts, ends, of = self._lines
+        """As `lines`, of runs of lines between empty ones."""
+        starts, ends, of = self.lines
         if not len(starts):
             return starts, ends, of
         breaks = np.concatenate(([0], np.cumsum(self.codes == _BREAK)))

@@ -10,7 +10,7 @@ from candor.config import to_dict
 from candor.data import CorpusConfig, build_corpus
 from candor.data.build import inputs_of
 from candor.data.corpus import MANIFEST
-from candor.data.engine import Engine
+from candor.data.executor import Engine
 from candor.stages.run import Stage, Ui, execute, indented
 
 

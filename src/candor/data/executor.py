@@ -25,11 +25,11 @@ _RECEIPT = "receipt.json"
 _PATIENCE = 3
 
 
-class Crew:
+class Executor:
     """Those who work: this process alone, several processes, or a Ray cluster, for as long as the `with` block lasts.
 
-    >>> with Crew(workers=4) as crew:
-    ...     figures = crew.carry_out(folder, work, tasks, progress)
+    >>> with Executor(workers=4) as executor:
+    ...     figures = executor.run(folder, work, tasks, progress)
     """
 
     def __init__(self, workers: int = 1, engine: Engine = "local"):
@@ -37,7 +37,7 @@ class Crew:
         self._pool: ProcessPoolExecutor | None = None
         self._started_ray = False
 
-    def __enter__(self) -> "Crew":
+    def __enter__(self) -> "Executor":
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -52,7 +52,7 @@ class Crew:
             self._pool.shutdown(wait=True, cancel_futures=True)
             self._pool = None
 
-    def carry_out(self, place: Path, work: Work[T], tasks: Sequence[T], progress: Progress) -> list[dict[str, Any]]:
+    def run(self, place: Path, work: Work[T], tasks: Sequence[T], progress: Progress) -> list[dict[str, Any]]:
         """`work` on every task, each in a folder of its own below `place`, and the figures of each in order.
 
         A folder that is there and whole is kept, so the same call goes on after a kill; a worker that dies costs its

@@ -14,8 +14,8 @@ from candor.data import units as tasks
 from candor.data.corpus import read_rejects
 from candor.data.steps import StepsConfig
 from candor.errors import DataError
-from candor.stages import governance
-from candor.stages.governance import corpus_folder, examples, gate, manifest_of, records, write_page
+from candor.stages import corpus_report
+from candor.stages.corpus_report import corpus_folder, examples, gate, manifest_of, records, write_page
 from tests.data.conftest import jsonl
 from tests.data.test_build import prose
 
@@ -24,7 +24,7 @@ TERM = "zyxxy"
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    place = tmp_path_factory.mktemp("governance")
+    place = tmp_path_factory.mktemp("report")
     chance = random.Random(0)
     rows = [prose(chance) for _ in range(80)] + ["short"] * 3 + [f"short {number}" for number in range(9)]
     rows += [f"{prose(chance)} <b>{TERM}</b>" for _ in range(3)]
@@ -141,7 +141,7 @@ def test_the_technical_sample_is_a_tenth_and_sees_what_is_wrong(
     build_corpus(CorpusConfig((source,), steps=steps), tmp_path / "corpus")
     technical = manifest_of(tmp_path / "corpus")["technical"]
     assert 15 < technical["checked"] < 50 and technical["passed"] == 0
-    assert tasks.SAMPLE == governance._WANTED == 4000
+    assert tasks.SAMPLE == corpus_report._WANTED == 4000
 
 
 def test_records_say_what_the_manifest_says(corpus: Path) -> None:
