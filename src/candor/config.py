@@ -184,7 +184,7 @@ def difference(old: Any, new: Any, name: str = "") -> str:
             if found := difference(old.get(key), new.get(key), f"{name}.{key}" if name else key):
                 return found
         return ""
-    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new) and isinstance((*old, None)[0], dict):
         return difference(dict(enumerate(old)), dict(enumerate(new)), name)
     return "" if old == new else f"{name} was {old!r} and is now {new!r}"
 
