@@ -270,3 +270,10 @@ def test_one_character_in_a_thousand(text: str, expected: str) -> None:
 def test_clean_text_raises_no_alarm(public_data: Path, name: str) -> None:
     """Among it a page about encodings, which shows what broken ones look like."""
     assert [text[:200] for text in clean(public_data, name) if broken_encoding(text)] == []
+
+
+def test_a_list_of_letters_is_none() -> None:
+    """As in the sources of Python's shlex; the same letters in disorder are a text that was read wrongly."""
+    letters = "ßàáâãäåæçèéêëìíîïðñòóôõöøùúûüýþÿ"
+    assert broken_encoding(f"wordchars += ('{letters}')\n") == ""
+    assert broken_encoding("中文编码错误的文本".encode("gbk").decode("latin-1")) != ""

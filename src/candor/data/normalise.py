@@ -210,6 +210,8 @@ def broken_encoding(text: str, most: float = 0.001) -> str:
     if text.count("\ufffd") > most * len(text):
         return "replacement characters"
     for what, pattern in (("characters of another encoding", _FILLED), ("bytes read as another encoding", _MISREAD)):
-        if sum(len(found[0]) for found in pattern.finditer(text)) > most * len(text):
+        found = (one[0] for one in pattern.finditer(text))
+        # Letters in their order are a list of letters: a program says what it takes for one.
+        if sum(len(one) for one in found if len(one) < 3 or [*one] != sorted(one)) > most * len(text):
             return what
     return ""
