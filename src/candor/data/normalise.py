@@ -212,6 +212,6 @@ def broken_encoding(text: str, most: float = 0.001) -> str:
     for what, pattern in (("characters of another encoding", _FILLED), ("bytes read as another encoding", _MISREAD)):
         found = (one[0] for one in pattern.finditer(text))
         # Letters in their order are a list of letters: a program says what it takes for one.
-        if sum(len(one) for one in found if len(one) < 3 or [*one] != sorted(one)) > most * len(text):
+        if sum(len(one) for one in found if len(one) < 8 or [*one] != sorted({*one})) > most * len(text):
             return what
     return ""
