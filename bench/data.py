@@ -157,7 +157,7 @@ def scaled(folder: Path, size: int, lines: Sequence[str]) -> Path:
     return path
 
 
-def build(text: Path, workers: int, memory: bool) -> dict[str, float]:
+def build(text: Path, workers: int) -> dict[str, float]:
     """Seconds of a build, and the largest memory of its processes together in MiB."""
     with tempfile.TemporaryDirectory(dir=text.parent) as out:
         code = [
@@ -228,7 +228,7 @@ def main() -> None:
             for size in arguments.sizes:
                 path = scaled(Path(place), size * 10**6, lines)
                 for workers in (1, 2) if size == min(arguments.sizes) else (1,):
-                    one = build(path, workers, True)
+                    one = build(path, workers)
                     one["mb_per_second"] = path.stat().st_size / 1e6 / one["seconds"]
                     figures[f"build.{size}mb.{workers}"] = one
                     say(

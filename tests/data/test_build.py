@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from candor import files
-from candor.data import CorpusConfig, SourceConfig, build_corpus, read_corpus, steps
+from candor.data import CorpusConfig, SourceConfig, build_corpus, read_corpus
 from candor.data import build as building
 from candor.data.benchmarks import BenchmarksConfig
 from candor.data.bias import BalanceConfig
@@ -214,7 +214,6 @@ def test_another_plan_begins_anew(once: Path, tmp_path: Path, monkeypatch: pytes
         patch.setattr(building, "write_unit", stop)
         build_corpus(config, folder)
     bank.write_text("days old\n")
-    steps._banks.cache_clear()
     with pytest.raises(DataError, match="keywords rejects"):  # what the changed bank does to everything
         build_corpus(config, folder)
     build_corpus(killed.config(once), folder)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from candor import files
+from candor.data.sources import fingerprint_of
 from candor.data.view import Ints, View
 from candor.errors import ConfigError, DataError
 
@@ -49,7 +50,7 @@ class Groups:
     @classmethod
     def read(cls, path: str) -> "Groups":
         """From a JSON file; "" for those that ship."""
-        return _read(path)
+        return _read(path, fingerprint_of(path) if path else "")
 
     def count(self, view: View) -> Ints:
         """[D, groups, 3]: mentions of each group, and words of praise and of blame near them."""
@@ -118,7 +119,8 @@ def summary(groups: Groups, counted: Sequence[Sequence[int]]) -> list[dict[str, 
 
 
 @cache
-def _read(path: str) -> Groups:
+def _read(path: str, content: str) -> Groups:
+    """Groups that are read once as long as the content of their file is the same."""
     value = files.read_json(Path(path) if path else _OURS)
     try:
         axes, praise, blame = value["axes"], value["praise"], value["blame"]

@@ -84,8 +84,9 @@ def build_corpus(
     engine: Engine = "local",
     say: Callable[[str], None] = lambda text: None,
 ) -> None:
-    """Write `train-*.parquet`, `heldout-*.parquet`, `rejects-*.parquet`, `manifest.json` and `samples.jsonl` into an
-    existing folder, going on from what is in its `.work`. The bytes do not depend on workers, engine or interruptions.
+    """Write `train-*.parquet`, `heldout-*.parquet`, `rejects-*.parquet`, `manifest.json` and `human_sample.jsonl` into
+    an existing folder, going on from what is in its `.work`. The bytes do not depend on workers, engine or
+    interruptions.
 
     Where the hashes put no document on one side, the document with the lowest (held-out) or highest (train) hash goes
     there; fewer than two documents are a DataError, and so is a step that would reject nearly everything.
@@ -284,9 +285,8 @@ class _Build:
             listed[name] = {"rows": one["rows"], "sha256": files.sha256(self.folder / name)}
         places = [unit_folder(work / "shards", number) / SAMPLES for number in range(len(shards))]
         lines = (line for path in places for line in path.read_text(encoding="utf-8").splitlines(keepends=True))
-        files.atomic_write(
-            self.folder / SAMPLES, "".join(heapq.nsmallest(SAMPLE, lines))
-        )  # lines begin with their order
+        drawn = heapq.nsmallest(SAMPLE, lines)  # a line begins with its place in the order
+        files.atomic_write(self.folder / SAMPLES, "".join(drawn))
         manifest = _manifest(self.config, units, figures, written, shards, skipped, refused, ends, listed, self.inputs)
         files.write_json(self.folder / MANIFEST, manifest)
         files.remove_dir(work)

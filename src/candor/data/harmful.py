@@ -8,7 +8,7 @@ not what they mean: its figures, and what it misses, are those of `harmful_train
 
 import zlib
 from collections.abc import Iterable
-from functools import cached_property
+from functools import cache, cached_property
 from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
@@ -270,9 +270,12 @@ def _parse(line: bytes, where: str) -> tuple[str, str] | None:
     return term, kinds[0] if kinds else KEYWORD
 
 
-_LOWER = {code: low for code in range(0x1F000) if len(low := chr(code).lower()) == 1 and ord(low) != code}
+@cache
+def _small() -> dict[int, str]:
+    """Lower case of every character that has one of a single character."""
+    return {code: low for code in range(0x1F000) if len(low := chr(code).lower()) == 1 and ord(low) != code}
 
 
 def _lower(text: str) -> str:
     """`text` in lower case, character by character: as long as before."""
-    return text.lower() if text.isascii() else text.translate(_LOWER)
+    return text.lower() if text.isascii() else text.translate(_small())

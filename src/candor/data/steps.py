@@ -16,7 +16,7 @@ from candor.data.minhash import MinHashConfig
 from candor.data.normalise import broken_encoding, normalise
 from candor.data.page import forbids_copies, without_boilerplate
 from candor.data.quality import CHINESE, Limits, QualityConfig, judge
-from candor.data.sources import Form
+from candor.data.sources import Form, fingerprint_of
 from candor.data.view import View
 from candor.errors import ConfigError
 from candor.records import Document
@@ -124,6 +124,7 @@ class Steps:
         self.config, self.benchmarks = config, benchmarks
         self.steps = config.steps(form)
         self.passed = config.passed(form)
+        self.banks = [_bank(path, fingerprint_of(path)) for path in config.keywords if config.runs("keywords", form)]
 
     def run(self, documents: Sequence[Document]) -> tuple[list[Document], list[Rejected], View]:
         """The documents that pass, in order, as they are now; those that do not, as they came; a view of the former."""
@@ -211,7 +212,7 @@ def _contacts(steps: Steps, item: _Item) -> None:
 
 
 def _keywords(steps: Steps, item: _Item) -> None:
-    for bank in _banks(steps.config.keywords):
+    for bank in steps.banks:
         for start, end, _, kind in bank.find(item.text):
             item.reject("keywords", kind, item.text[start:end])
             return
@@ -266,8 +267,9 @@ def _classifier() -> HarmfulClassifier:
 
 
 @cache
-def _banks(paths: tuple[str, ...]) -> list[KeywordBank]:
-    return [KeywordBank.read(path) for path in paths]
+def _bank(path: str, content: str) -> KeywordBank:
+    """A bank that is read once as long as its content is the same."""
+    return KeywordBank.read(path)
 
 
 def without_passages(text: str, starts: NDArray[np.int64], words: int) -> tuple[str, int]:

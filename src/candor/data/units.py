@@ -295,11 +295,11 @@ def write_unit(folder: Path, task: Write) -> dict[str, Any]:
     firsts = starts = np.zeros(0, np.int64)
     if task.config.steps.passage:
         firsts = np.load(read / "words.npy")
-        starts = np.unique(
-            [at for path in sorted((work / "passages").glob("*/starts.npy")) for at in of_unit(path, task.number)]
+        starts = np.sort(
+            np.concatenate([of_unit(path, task.number) for path in (work / "passages").glob("*/starts.npy")])
         )
-        starts = starts.astype(np.int64)
-    of_start = np.searchsorted(firsts, starts, side="right") - 1
+    # `starts` rise, and so do the rows they are in: those of a row lie between two bounds.
+    bounds = np.searchsorted(starts, firsts)
     counts: Counter[str] = Counter()
     changes: Counter[str] = Counter()
     shown: list[list[str]] = []
@@ -317,7 +317,7 @@ def write_unit(folder: Path, task: Write) -> dict[str, Any]:
             rejected: list[Rejected] = []
             for document in documents_in(pa.Table.from_batches([rows])):
                 found = _outcome(document, excluded.get(row), task.refused, stays, task.config)
-                own = starts[of_start == row]
+                own = starts[bounds[row] : bounds[row + 1]] if len(bounds) else starts
                 if isinstance(found, Document) and len(own):
                     text, cut = without_passages(document.text, own - firsts[row], task.config.steps.passage)
                     found = _after_cut(document, text, cut)
