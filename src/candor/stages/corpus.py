@@ -16,7 +16,10 @@ from candor.stages.run import Stage, Ui, execute, indented
 
 def corpus_settings(config: CorpusConfig) -> dict[str, Any]:
     """What decides a corpus."""
-    return to_dict(config) | {"fingerprint": inputs_of(config)}
+    return to_dict(config) | {
+        "fingerprint": inputs_of(config),
+        "versions": [config.steps.passed(s.form) for s in config.sources],
+    }
 
 
 def corpus_stage(
