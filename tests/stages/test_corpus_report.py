@@ -10,7 +10,7 @@ import pytest
 
 from candor import files
 from candor.data import CorpusConfig, SourceConfig, build_corpus
-from candor.data import units as tasks
+from candor.data import shards as tasks
 from candor.data.corpus import read_rejects
 from candor.data.steps import StepsConfig
 from candor.errors import DataError

@@ -18,11 +18,8 @@ import numpy as np
 from candor import files
 from candor.config import to_dict
 from candor.data.benchmarks import Benchmarks
-from candor.data.bias import Groups, shares_kept, summary
-from candor.data.corpus import (
-    MANIFEST,
-    CorpusConfig,
-)
+from candor.data.bias import shares_kept
+from candor.data.corpus import MANIFEST, CorpusConfig
 from candor.data.dedup import (
     BANDS,
     EXACT,
@@ -35,6 +32,8 @@ from candor.data.dedup import (
     unit_folder,
 )
 from candor.data.executor import Engine, Executor
+from candor.data.manifest import Done, manifest
+from candor.data.shards import SAMPLE, SAMPLES, Shard, write_shard
 from candor.data.sources import (
     Skipped,
     Unit,
@@ -44,19 +43,8 @@ from candor.data.sources import (
     units_of,
 )
 from candor.data.steps import STEPS
-from candor.data.units import (
-    SAMPLE,
-    SAMPLES,
-    SHOWN,
-    Exclude,
-    Read,
-    Shard,
-    Write,
-    exclude_unit,
-    judge_unit,
-    write_shard,
-    write_unit,
-)
+from candor.data.units import Read, judge_unit
+from candor.data.write import Exclude, Write, exclude_unit, write_unit
 from candor.errors import DataError
 from candor.records import Progress, code_version, no_progress
 
@@ -139,7 +127,7 @@ class _Build:
             )
         parts = [Shard(self.config, bucket, place, len(units), lowest, highest) for bucket in range(buckets)]
         shards = self._phase("shards", write_shard, parts)
-        self._end(work, units, figures, written, shards, skipped, refused, (lowest, highest))
+        self._end(work, Done(units, figures, written, shards, skipped.files, frozenset(refused), lowest, highest))
 
     def _begin(self, work: Path) -> None:
         """Go on from what another call of the same plan has left, or begin anew."""
@@ -246,17 +234,7 @@ class _Build:
             if sum(reasons.values()) == everything and "source.refused" not in reasons:
                 self.say(f"nothing is left of {source.path}: {', '.join(reasons)}")
 
-    def _end(
-        self,
-        work: Path,
-        units: Sequence[Unit],
-        figures: Sequence[dict[str, Any]],
-        written: Sequence[dict[str, Any]],
-        shards: Sequence[dict[str, Any]],
-        skipped: Skipped,
-        refused: set[int],
-        ends: tuple[str, str],
-    ) -> None:
+    def _end(self, work: Path, done: Done) -> None:
         """Move the shards into their places and write the manifest, last of all."""
         if inputs_of(self.config) != self.inputs:
             raise DataError(
@@ -267,115 +245,25 @@ class _Build:
         moved: dict[str, dict[str, Any]] = {}
         for old in self.folder.glob("[!.]*.parquet"):
             old.unlink()
-        for number, shard in enumerate(shards):
+        for number, shard in enumerate(done.shards):
             for split, rows in shard["rows"].items():
                 source = unit_folder(work / "shards", number) / f"{split}.parquet"
                 moved[f"{split}-{number:05}.parquet"] = {"rows": rows, "path": source}
         place = 0
-        both = [("write", number, one) for number, one in enumerate(written)]
-        for phase, number, one in (*both, *(("shards", number, one) for number, one in enumerate(shards))):
-            if one["rejected"]:
-                source = unit_folder(work / phase, number) / "rejects.parquet"
-                moved[f"rejects-{place:05}.parquet"] = {"rows": one["rejected"], "path": source}
-                place += 1
+        for phase, some in (("write", done.written), ("shards", done.shards)):
+            for number, one in enumerate(some):
+                if one["rejected"]:
+                    source = unit_folder(work / phase, number) / "rejects.parquet"
+                    moved[f"rejects-{place:05}.parquet"] = {"rows": one["rejected"], "path": source}
+                    place += 1
         listed = {}
         for name, one in sorted(moved.items()):
             with files.atomic_file(self.folder / name) as tmp:
                 shutil.copyfile(one["path"], tmp)
             listed[name] = {"rows": one["rows"], "sha256": files.sha256(self.folder / name)}
-        places = [unit_folder(work / "shards", number) / SAMPLES for number in range(len(shards))]
+        places = [unit_folder(work / "shards", number) / SAMPLES for number in range(len(done.shards))]
         lines = (line for path in places for line in path.read_text(encoding="utf-8").splitlines(keepends=True))
         drawn = heapq.nsmallest(SAMPLE, lines)  # a line begins with its place in the order
         files.atomic_write(self.folder / SAMPLES, "".join(drawn))
-        manifest = _manifest(self.config, units, figures, written, shards, skipped, refused, ends, listed, self.inputs)
-        files.write_json(self.folder / MANIFEST, manifest)
+        files.write_json(self.folder / MANIFEST, manifest(self.config, done, listed, self.inputs))
         files.remove_dir(work)
-
-
-def _manifest(
-    config: CorpusConfig,
-    units: Sequence[Unit],
-    figures: Sequence[dict[str, Any]],
-    written: Sequence[dict[str, Any]],
-    shards: Sequence[dict[str, Any]],
-    skipped: Skipped,
-    refused: set[int],
-    ends: tuple[str, str],
-    listed: dict[str, Any],
-    inputs: Sequence[str],
-) -> dict[str, Any]:
-    def total(rows: Sequence[dict[str, Any]], name: str) -> dict[str, int]:
-        found: Counter[str] = Counter()
-        for row in rows:
-            found.update(row[name])
-        return dict(sorted(found.items()))
-
-    sources = []
-    for number, source in enumerate(config.sources):
-        own = [place for place, unit in enumerate(units) if unit.source == number]
-        read, wrote = [figures[place] for place in own], [written[place] for place in own]
-        rejected = Counter(total(read, "reasons")) + Counter(total(wrote, "reasons"))
-        if again := sum(shard["reasons_by_source"].get(source.path, 0) for shard in shards):
-            rejected["copies.after_cut"] += again
-        documents = sum(one["documents"] for one in read)
-        sources.append(
-            {
-                "path": source.path,
-                "kind": source.kind,
-                "licence": source.licence,
-                "address": source.address,
-                "collected": source.collected,
-                "model": source.model,
-                "form": source.form,
-                "steps": config.steps.passed(source.form),
-                "documents": documents,
-                "kept": documents - sum(rejected.values()),
-                "judged": sum(one["judged"] for one in read),
-                "harmful": sum(one["harmful"] for one in read),
-                "refused": number in refused,
-                "rejected": dict(sorted(rejected.items())),
-                "fingerprint": inputs[number],
-            }
-        )
-    groups = Groups.read(config.steps.balance.groups)
-    shown: dict[str, list[list[str]]] = {}
-    for one in (*figures, *written):
-        for change, some in one["shown"].items():
-            kept = shown.setdefault(change, [])
-            kept += some[: max(0, SHOWN - len(kept))]
-    counts = {
-        split: {
-            what: sum(shard["counts"].get(split, {}).get(what, 0) for shard in shards)
-            for what in ("documents", "bytes")
-        }
-        for split in ("train", "heldout")
-    }
-    technical = {what: sum(shard["technical"][what] for shard in shards) for what in ("checked", "passed")}
-    return {
-        "config": to_dict(config),
-        "sources": sources,
-        **counts,
-        "rejects": {
-            "documents": sum(one["rejected"] for one in (*written, *shards)),
-            "bytes": sum(one["rejected_bytes"] for one in (*written, *shards)),
-        },
-        "rejected": total([{"all": one["rejected"]} for one in sources], "all"),
-        "changes": total(written, "changes"),
-        "bytes_by": {
-            name: total([{"all": shard["bytes_by"][name]} for shard in shards], "all")
-            for name in ("source", "licence", "kind", "lang")
-        },
-        "lengths": {"before": total(figures, "lengths"), "after": total(written, "lengths")},
-        "shown": shown,
-        "technical": technical,
-        "bias": {
-            side: summary(groups, np.sum([one["spoken"] for one in rows], axis=0).tolist())
-            for side, rows in (("before", figures), ("after", shards))
-        },
-        "lowest": ends[0],
-        "highest": ends[1],
-        "split_rule": f"held out where sha256(text) / 2^256 < {config.heldout_fraction}, and the lowest hash",
-        "files_skipped_by_type": skipped.files,
-        "documents_beyond_share": sum(one["beyond_share"] for one in figures),
-        "shards": listed,
-    }

@@ -70,6 +70,20 @@ def write_table(table: pa.Table, path: Path) -> None:
     pq.write_table(table, path, compression="zstd")
 
 
+def batches(documents: Iterable[Document], characters: int) -> Iterator[list[Document]]:
+    """Groups of at least so many characters; the last one may have fewer."""
+    some: list[Document] = []
+    size = 0
+    for document in documents:
+        some.append(document)
+        size += len(document.text)
+        if size >= characters:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some
+
+
 def read_corpus(folder: Path, split: Split) -> Iterator[Document]:
     """The documents of one split in hash order; a missing or damaged shard is a DataError."""
     shards = sorted(folder.glob(f"{split}-*.parquet"))

@@ -15,12 +15,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from candor import files
-from candor.data.corpus import read_corpus
+from candor.data.corpus import batches, read_corpus
 from candor.errors import ConfigError, DataError
 from candor.records import Document, Progress, no_progress
 from candor.text import FIM_BEGIN, FIM_END, FIM_HOLE, Tokenizer
 
 _BATCH_CHARACTERS = 1 << 20
+"""Enough for the tokenizer's threads, little enough for memory."""
 _SHARD_TOKENS = 1 << 28
 
 
@@ -113,27 +114,13 @@ def pack(
     files.write_json(folder / TokenIndex.FILE, asdict(index))
 
 
-def _batches(documents: Iterator[Document]) -> Iterator[list[Document]]:
-    """Groups of about a million characters: enough for the tokenizer's threads, little enough for memory."""
-    batch: list[Document] = []
-    size = 0
-    for document in documents:
-        batch.append(document)
-        size += len(document.text)
-        if size >= _BATCH_CHARACTERS:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
-
-
 def _train_documents(
     corpus: Path, tokenizer: Tokenizer, config: PackConfig, seed: int
 ) -> Iterator[tuple[list[int], int]]:
     """(ids with begin and end, UTF-8 bytes) of each training document."""
     bos, eos = [tokenizer.bos_id], [tokenizer.eos_id]
     begin, hole, end = ([tokenizer.special_id(name)] for name in (FIM_BEGIN, FIM_HOLE, FIM_END))
-    for batch in _batches(read_corpus(corpus, "train")):
+    for batch in batches(read_corpus(corpus, "train"), _BATCH_CHARACTERS):
         parts = [fim_split(document, config.fim_rate, seed) for document in batch]
         encoded = iter(tokenizer.encode_batch([text for part in parts for text in part]))
         for document, part in zip(batch, parts, strict=True):

@@ -10,7 +10,7 @@ from typing import Any
 from candor import files
 from candor.data.build import GATE
 from candor.data.corpus import MANIFEST, read_rejects
-from candor.data.units import SAMPLES
+from candor.data.shards import SAMPLES
 from candor.errors import DataError
 from candor.evaluate.page import page
 from candor.records import Provenance
