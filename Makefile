@@ -63,10 +63,16 @@ lint: install ## style, types, import contracts
 	@$(PYTHON) -m venv .bench/datatrove
 	@.bench/datatrove/bin/pip install --quiet --disable-pip-version-check 'datatrove==0.10.1' spacy nltk tldextract regex tokenizers 'xxhash<4' || { rm -rf .bench/datatrove; exit 1; }
 
-bench-install: install .bench/datatrove/bin/python .bench/transformers/bin/python .bench/llamacpp/bin/python .bench/lm_eval/bin/python .bench/trl/bin/python ## environments of the peers that the benchmarks run against
+.bench/presidio/bin/python:
+	@echo "installing Presidio into .bench/presidio ..."
+	@$(PYTHON) -m venv .bench/presidio
+	@.bench/presidio/bin/pip install --quiet --disable-pip-version-check 'presidio-analyzer==2.2.366' || { rm -rf .bench/presidio; exit 1; }
+
+bench-install: install .bench/datatrove/bin/python .bench/presidio/bin/python .bench/transformers/bin/python .bench/llamacpp/bin/python .bench/lm_eval/bin/python .bench/trl/bin/python ## environments of the peers that the benchmarks run against
 
 bench: bench-install ## the benchmarks: Candor and its peers side by side
 	@$(BIN)/python bench/data.py
+	@$(BIN)/python bench/pii.py
 	@$(BIN)/python bench/loader.py
 	@$(BIN)/python bench/train_step.py
 	@$(BIN)/python bench/decode.py

@@ -54,12 +54,12 @@ def prose(path: str) -> list[str]:
 
 
 def ours() -> dict[str, Callable[[Sequence[str]], int]]:
-    from candor.data.contacts import without_contacts
     from candor.data.minhash import MinHashConfig, band_keys
+    from candor.data.private import PrivateConfig
     from candor.data.quality import QualityConfig, judge
-    from candor.data.view import View
+    from candor.view import View
 
-    config, hashing = QualityConfig(), MinHashConfig()
+    config, hashing, private = QualityConfig(), MinHashConfig(), PrivateConfig()
 
     def batches(texts: Sequence[str]) -> Iterator[Sequence[str]]:
         return (texts[start : start + BATCH] for start in range(0, len(texts), BATCH))
@@ -69,7 +69,7 @@ def ours() -> dict[str, Callable[[Sequence[str]], int]]:
         for batch in batches(texts):
             kept += judge(batch, View(batch), config).reasons.count("")
             for text in batch:
-                without_contacts(text)
+                private.mask(text)
         return kept
 
     def minhash(texts: Sequence[str]) -> int:

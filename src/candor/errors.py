@@ -11,6 +11,7 @@
     |  `- EngineClosed  the engine was closed
     |- TrainingError    a run that must not go on (a loss that is not finite)
     |- StorageError     the disk is full, read-only, or held by another process
+    |- KeysError        a key that is missing, wrong or destroyed, or text that its key does not open
     |- ReviewConflict   a review record that somebody else holds, or decided on before
     `- Interrupted      a signal asked to stop; what was done is saved
 
@@ -68,6 +69,10 @@ class TrainingError(CandorError):
 
 class StorageError(CandorError):
     """The disk refused: full, read-only, no permission, or locked by another run."""
+
+
+class KeysError(CandorError):
+    """A key that is missing, wrong or destroyed, or a text that it does not open; names the key and its version."""
 
 
 class ReviewConflict(CandorError):

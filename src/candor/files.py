@@ -10,10 +10,13 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
+from zipfile import BadZipFile
 
 from candor.errors import DataError, StorageError
 
@@ -172,6 +175,26 @@ def write_array(path: Path, array: "NDArray[Any]") -> None:
 
     with open(path, "wb") as file:
         format.write_array(_Plain(file), array, allow_pickle=False)
+
+
+def write_arrays(path: Path, arrays: "Mapping[str, NDArray[Any]]") -> None:
+    """Write numpy arrays as one compressed `.npz`, atomically; the same arrays give the same bytes."""
+    import numpy as np
+
+    buffer = BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    atomic_write(path, buffer.getvalue())
+
+
+def read_arrays(path: Path, names: Iterable[str]) -> "list[NDArray[Any]]":
+    """Those arrays of a `.npz`; a missing or broken file is a DataError that names it."""
+    import numpy as np
+
+    try:
+        with np.load(BytesIO(path.read_bytes()), allow_pickle=False) as file:
+            return [file[name] for name in names]
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error) as error:
+        raise DataError(f"{path}: no weights can be read here ({error}); restore the file or make it anew") from error
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -46,7 +46,7 @@ class Document:
     steps: str = ""
     """The steps that it passed, with their versions: `encoding/1 normalise/1 quality/1`."""
     changes: str = ""
-    """What they changed, and how often or by how many characters: `breaks 3, contacts 1, passages 412`."""
+    """What they changed, and how often or by how many characters: `breaks 3, private 1, passages 412`."""
 
     @property
     def id(self) -> str:

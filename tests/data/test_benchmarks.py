@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from candor.data.benchmarks import Benchmarks, BenchmarksConfig
-from candor.data.view import View
 from candor.errors import ConfigError, DataError
+from candor.view import View
 from tests.data.conftest import jsonl
 
 ENGLISH = [f"w{number}ord" for number in range(3000)]

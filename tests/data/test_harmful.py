@@ -13,8 +13,8 @@ from candor.data.harmful import BLOCK, CLASSES, WEIGHTS, HarmfulClassifier, Keyw
 from candor.data.harmful_heldout import CHINESE, ENGLISH
 from candor.data.harmful_text import CLEAN, Lang, harmful_texts
 from candor.data.harmful_training import report, train
-from candor.data.view import DIGIT, LETTER, View
 from candor.errors import DataError
+from candor.view import DIGIT, LETTER, View
 
 
 @pytest.fixture(scope="module")

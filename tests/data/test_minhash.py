@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from candor.data.minhash import MinHashConfig, band_keys
-from candor.data.view import View
 from candor.errors import ConfigError
+from candor.view import View
 
 DEFAULT = MinHashConfig()
 ENGLISH = ["".join(random.Random(number).choices("abcdefghijklmnopqrstuvwxyz", k=6)) for number in range(5000)]

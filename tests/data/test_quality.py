@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from candor.data.quality import CHINESE, Limits, QualityConfig, judge, prose
-from candor.data.view import View
 from candor.errors import ConfigError
+from candor.view import View
 from tests.data.public import CLEAN, clean
 
 STOPS = set("the be to of and that have with".split()) | set("的一是不了在有人我他这为之以而其也于者所与")

@@ -1,8 +1,11 @@
 """A store on each database, drafts, a clock that tests move, and what must hold of any store at any time."""
 
 import os
+import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from itertools import pairwise
@@ -11,7 +14,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
-from candor.store import Draft, Reviews, Store, open_store
+from candor.governance.keys import LocalRing, new_key
+from candor.store import Accounts, Draft, Reviews, Rights, Steps, Store, Vault, open_store, open_vault
 from candor.store.review import DECISIONS
 
 POSTGRES = "CANDOR_TEST_POSTGRES"
@@ -32,10 +36,30 @@ class Clock:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def kind(request: pytest.FixtureRequest) -> str:
+    """Which database it is."""
+    return str(request.param)
+
+
+@pytest.fixture
+def url(kind: str, tmp_path: Path) -> Iterator[str]:
     """The address of a store that is not there yet."""
-    if request.param == "sqlite":
-        yield str(tmp_path / "store.db")
+    with place(kind, tmp_path / "store.db") as address:
+        yield address
+
+
+@pytest.fixture
+def keys_url(kind: str, tmp_path: Path) -> Iterator[str]:
+    """The address of a database of keys that is not there yet."""
+    with place(kind, tmp_path / "keys.db") as address:
+        yield address
+
+
+@contextmanager
+def place(kind: str, path: Path) -> Iterator[str]:
+    """An address where nothing is yet: the file, or a schema of its own."""
+    if kind == "sqlite":
+        yield str(path)
         return
     address = os.environ.get(POSTGRES)
     if not address:
@@ -71,6 +95,79 @@ def reviews(store: Store, clock: Clock) -> Reviews:
 def draft(number: int, original: str = "It is 7.") -> Draft:
     question = {"role": "user", "content": f"What is 3 + {number}?"}
     return Draft(messages=(question,), original=original, method="prompted", lang="en")
+
+
+@dataclass
+class Place:
+    """Where a vault is, and what opens it."""
+
+    store: str
+    keys: str
+    service: LocalRing
+    training: LocalRing
+    clock: Clock
+
+    @contextmanager
+    def serve(self) -> Iterator[Vault]:
+        """As the server has it."""
+        with open_vault(self.store, self.keys, service=self.service, training=self.training, clock=self.clock) as vault:
+            yield vault
+
+    @contextmanager
+    def work(self) -> Iterator[Vault]:
+        """As the worker has it that prepares training data."""
+        with open_vault(self.store, self.keys, training=self.training, clock=self.clock) as vault:
+            yield vault
+
+
+@pytest.fixture
+def where(url: str, keys_url: str, clock: Clock) -> Place:
+    return Place(url, keys_url, LocalRing("service", {1: new_key()}), LocalRing("training", {1: new_key()}), clock)
+
+
+@pytest.fixture
+def vault(where: Place) -> Iterator[Vault]:
+    with where.serve() as opened:
+        yield opened
+
+
+SECRET = "My name is Ada Lovelace, call 13812345678."
+
+
+def talk(vault: Vault, login: str, *, consent: bool, turns: int = 1, text: str = SECRET) -> tuple[str, str]:
+    """An account that asked so many questions in one conversation: (account, conversation)."""
+    accounts = Accounts(vault)
+    account = accounts.create(login).id
+    if consent:
+        Rights(vault).give(account, "1")
+    conversation = accounts.begin(account, f"About {text}")
+    for turn in range(turns):
+        accounts.add(account, conversation, "user", f"{text} Turn {turn} of {login}.")
+        accounts.add(account, conversation, "assistant", f"Hello Ada Lovelace, this is turn {turn}.")
+    return account, conversation
+
+
+def mask(found: str) -> tuple[str, list[str]]:
+    """A small de-identifier: names and digits go, the employer stays as what narrows down."""
+    masked = re.sub(r"\d{5,}", "[NUMBER]", found.replace("Ada Lovelace", "[NAME]"))
+    masked = re.sub(r" of user-?\d+", "", masked)
+    return masked, re.findall(r"works at (\w+)", masked)
+
+
+def alike(k: int) -> Callable[[Sequence[tuple[str, ...]], Sequence[int]], list[bool]]:
+    """A small k-check: as many users share all that narrows down, or nothing does."""
+
+    def check(quasi: Sequence[tuple[str, ...]], users: Sequence[int]) -> list[bool]:
+        sharing: dict[tuple[str, ...], set[int]] = {}
+        for one, user in zip(quasi, users, strict=True):
+            sharing.setdefault(one, set()).add(user)
+        return [not one or len(sharing[one]) >= k for one in quasi]
+
+    return check
+
+
+def steps(*, k: int = 3, min_pairs: int = 6, sample: float = 0.0) -> Steps:
+    return Steps(mask, alike(k), {"pii": "test", "k_check": "test"}, k=k, min_pairs=min_pairs, sample=sample)
 
 
 def consistent(store: Store) -> None:

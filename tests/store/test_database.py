@@ -1,5 +1,6 @@
 """A store is opened, migrated or refused; a change is whole or not there, whatever the disk or another process does."""
 
+import dataclasses
 import shutil
 import sqlite3
 import stat
@@ -20,18 +21,19 @@ from sqlalchemy import func, insert, inspect, literal, select, text, update
 from sqlalchemy.exc import DBAPIError, StatementError
 
 from candor.errors import CandorError, ConfigError, DataError, StorageError
-from candor.store import Draft, Reviews, Store, database, metadata, open_store
+from candor.store import Accounts, Draft, Reviews, Store, database, metadata, open_keys, open_store
 from candor.store.database import UtcDateTime
+from candor.store.key_tables import KEYS
 from candor.store.tables import HISTORY, REVIEW
 from tests.conftest import file_size_limit
-from tests.store.conftest import consistent, draft
+from tests.store.conftest import Place, consistent, draft, talk
 
 NEXT = """
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 
 def upgrade() -> None:
     op.create_table("later", sa.Column("number", sa.Integer(), primary_key=True))
@@ -49,9 +51,9 @@ def one_line(error: pytest.ExceptionInfo[CandorError]) -> str:
 def next_revision(folder: Path, patch: pytest.MonkeyPatch, then: str = "") -> None:
     """From here on the code is one that knows a revision more."""
     shutil.copytree(database.MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "versions" / "r0002_next.py").write_text(NEXT.format(then=then))
+    (folder / "versions" / "r0003_next.py").write_text(NEXT.format(then=then))
     patch.setattr(database, "MIGRATIONS", folder)
-    patch.setattr(database, "HEAD", "0002")
+    patch.setattr(database, "STORE", dataclasses.replace(database.STORE, head="0003"))
 
 
 # Making and migrating.
@@ -80,13 +82,37 @@ def test_the_tables_are_those_that_the_code_declares(store: Store) -> None:
         names = {name for table in metadata.tables.values() for name in [one.name for one in table.constraints]}
         found = inspect(connection)
         there = {one["name"] for table in metadata.tables for one in found.get_check_constraints(table)}
-    assert there <= names and len(there) == 4
+    assert there <= names and len(there) == 7
+
+
+def test_the_tables_of_the_keys_are_those_that_the_code_declares(keys_url: str) -> None:
+    with open_keys(keys_url) as keys, keys.database.read() as connection:
+        options = {"compare_type": True, "version_table": KEYS.version_table}
+        assert compare_metadata(MigrationContext.configure(connection, opts=options), KEYS.tables) == []
+
+
+def test_what_a_reader_keeps_in_the_log_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.1)
+    with open_store(tmp_path / "store.db") as store:
+        Reviews(store).add([draft(1)])
+        other = sqlite3.connect(tmp_path / "store.db", isolation_level=None)
+        other.execute("BEGIN")
+        other.execute("SELECT count(*) FROM review").fetchone()
+        Reviews(store).add([draft(2)])
+        with pytest.raises(StorageError, match="what was deleted is still in its log, which another process reads"):
+            store.forget(REVIEW)
+        other.close()
+        store.forget(REVIEW)
+        assert (tmp_path / "store.db-wal").stat().st_size == 0
 
 
 def test_the_newest_revision_is_the_one_that_the_code_names() -> None:
     config = Config()
     config.set_main_option("script_location", str(database.MIGRATIONS))
-    assert ScriptDirectory.from_config(config).get_current_head() == database.HEAD
+    config.set_main_option("path_separator", "newline")
+    for schema in (database.STORE, KEYS):
+        config.set_main_option("version_locations", str(database.MIGRATIONS / schema.revisions))
+        assert ScriptDirectory.from_config(config).get_current_head() == schema.head
 
 
 def test_an_older_store_is_migrated_with_all_that_is_in_it(
@@ -102,6 +128,24 @@ def test_an_older_store_is_migrated_with_all_that_is_in_it(
         with store.read() as connection:
             assert "note" in {column["name"] for column in inspect(connection).get_columns("review")}
         consistent(store)
+
+
+def test_a_store_of_the_first_revision_keeps_its_records_and_takes_accounts(
+    where: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        shutil.copytree(database.MIGRATIONS, tmp_path / "old", ignore=shutil.ignore_patterns("__pycache__", "r0002*"))
+        patch.setattr(database, "MIGRATIONS", tmp_path / "old")
+        patch.setattr(database, "STORE", dataclasses.replace(database.STORE, head="0001"))
+        with open_store(where.store) as store:
+            Reviews(store).add(draft(number) for number in range(20))
+            Reviews(store).lease("li", 5)
+            before = list(Reviews(store).query())
+    with where.serve() as vault:
+        assert list(Reviews(vault.store).query()) == before
+        account, conversation = talk(vault, "ada", consent=True)
+        assert len(Accounts(vault).history(account, conversation)) == 2
+        consistent(vault.store)
 
 
 def test_a_migration_that_fails_changes_nothing(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,7 +168,7 @@ def test_a_newer_store_is_refused_and_not_touched(url: str, tmp_path: Path, monk
     before = path.read_bytes() if path.exists() else b""
     with pytest.raises(StorageError) as caught:
         open_store(url)
-    assert "was written by a newer Candor (revision 0002, this one knows 0001); upgrade" in one_line(caught)
+    assert "was written by a newer Candor (revision 0003, this one knows 0002); upgrade" in one_line(caught)
     assert (path.read_bytes() if path.exists() else b"") == before
 
 

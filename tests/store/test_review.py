@@ -39,7 +39,7 @@ def test_every_field_has_a_sentence(record: type) -> None:
 @pytest.mark.parametrize(
     ("values", "says"),
     [
-        ({"method": "magic"}, "method='magic' is none of prompted, r1_zero, human; choose one"),
+        ({"method": "magic"}, "method='magic' is none of prompted, r1_zero, human, user; choose one"),
         ({"lang": None}, "lang=None is none of en, zh"),
         ({"lang": ["en"]}, "lang=['en'] is none of en, zh"),
         ({"grade": "good"}, "grade='good' is none of right, wrong, invalid, None"),

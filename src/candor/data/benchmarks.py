@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from candor import files
-from candor.data.view import Ints, View
 from candor.errors import ConfigError, DataError
 from candor.rows import Layout, read_rows
+from candor.view import Ints, View
 
 _LEAST = 8
 """Words of the shortest item that is looked for: fewer words are nobody's."""

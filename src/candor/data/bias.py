@@ -15,8 +15,8 @@ import numpy as np
 
 from candor import files
 from candor.data.sources import fingerprint_of
-from candor.data.view import Ints, View
 from candor.errors import ConfigError, DataError
+from candor.view import Ints, View
 
 _NEAR = 12
 """Words on each side of a mention in which words of praise and blame count."""

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from candor import files
-from candor.data.view import Hashes, Ints
+from candor.view import Hashes, Ints
 
 EXACT, BANDS, PASSAGES = "exact.npy", "bands.npy", "passages.npy"
 EXCLUDED = "excluded.npy"

@@ -6,21 +6,18 @@ It reads windows of 200 words, so that a long document does not hide a harmful p
 not what they mean: its figures, and what it misses, are those of `harmful_training.report`.
 """
 
-import zlib
 from collections.abc import Iterable
 from functools import cache, cached_property
-from io import BytesIO
 from pathlib import Path
-from typing import NamedTuple
-from zipfile import BadZipFile
+from typing import Any, NamedTuple
 
 import ahocorasick
 import numpy as np
 from numpy.typing import NDArray
 
-from candor.data.view import DIGIT, LETTER, Ints, View
 from candor.errors import DataError
-from candor.files import atomic_write
+from candor.files import read_arrays, write_arrays
+from candor.view import DIGIT, LETTER, Ints, View
 
 CLASSES = ("hate", "pornography", "violence", "spam")
 """What the filter takes out, in the order of its scores."""
@@ -125,19 +122,13 @@ class HarmfulClassifier:
     @classmethod
     def load(cls, path: str | Path | None = None) -> "HarmfulClassifier":
         """Weights from an .npz file of `save`; those of the package without a path."""
-        path = path or WEIGHTS
-        try:
-            with np.load(BytesIO(Path(path).read_bytes()), allow_pickle=False) as file:
-                keys, weights, scale, bias = (file[name] for name in ("keys", "weights", "scale", "bias"))
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error) as error:
-            raise DataError(f"{path}: no weights of the harmful-text filter ({error}); make them anew") from error
+        keys, weights, scale, bias = read_arrays(Path(path or WEIGHTS), ("keys", "weights", "scale", "bias"))
         return cls(keys, weights, scale, bias)
 
     def save(self, path: Path) -> None:
         """Write the file that `load` reads."""
-        buffer = BytesIO()
-        np.savez_compressed(buffer, keys=self.keys, weights=self.weights, scale=self.scale, bias=self.bias)
-        atomic_write(path, buffer.getvalue())
+        parts = (("keys", self.keys), ("weights", self.weights), ("scale", self.scale), ("bias", self.bias))
+        write_arrays(path, dict[str, NDArray[Any]](parts))
 
     @cached_property
     def _table(self) -> Scores:

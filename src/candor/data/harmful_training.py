@@ -19,7 +19,7 @@ from candor.data.harmful import (
     slots,
 )
 from candor.data.harmful_text import CLEAN, Lang, Split, harmful_texts
-from candor.data.view import Ints, View
+from candor.view import Ints, View
 
 DOCUMENTS = 5000
 """Documents of each language."""

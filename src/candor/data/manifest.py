@@ -58,7 +58,7 @@ def manifest(config: CorpusConfig, done: Done, listed: dict[str, Any], inputs: S
                 "collected": source.collected,
                 "model": source.model,
                 "form": source.form,
-                "steps": config.steps.passed(source.form),
+                "steps": config.steps.of(source.kind).passed(source.form),
                 "documents": documents,
                 "kept": documents - sum(rejected.values()),
                 "judged": sum(one["judged"] for one in read),

@@ -10,8 +10,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from candor.data.view import Hashes, View, mix
 from candor.errors import ConfigError
+from candor.view import Hashes, View, mix
 
 _CHUNK = 8192  # words at a time: a row of hashes then stays in the processor's cache
 

@@ -16,8 +16,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from candor.data.view import ALONE, DIGIT, LETTER, SPACE, Hashes, Ints, View, mix
 from candor.errors import ConfigError
+from candor.view import ALONE, DIGIT, LETTER, SPACE, Hashes, Ints, View, mix
 
 Figures = NDArray[np.float64]
 _END = ".!?。！？…；;:：．"

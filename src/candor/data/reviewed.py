@@ -19,10 +19,16 @@ def origin_of(method: str, state: str, annotator: str | None) -> Literal["team-h
 def answered(fields: Mapping[str, Any], where: str) -> dict[str, Any]:
     """A record's fields as those of a dialogue: the answer behind the messages, and its origin. Other rows stay.
 
-    NotTaken for a record in another state than accepted or edited.
+    NotTaken for a record in another state than accepted or edited, and for what a user wrote: that is learnt from only
+    as a contribution, with its receipt.
     """
     if not {"messages", "original", "state", "method"} <= fields.keys() or not isinstance(fields["messages"], list):
         return dict(fields)
+    if fields["method"] == "user":
+        raise NotTaken(
+            f"{where} is of what a user wrote, which enters training only as a contribution with its receipt; leave "
+            "such records out (--skip-broken)"
+        )
     state = fields["state"]
     if state not in ("accepted", "edited"):
         raise NotTaken(

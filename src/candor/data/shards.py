@@ -19,9 +19,9 @@ from candor.data.dedup import unit_folder
 from candor.data.sources import is_on_heldout_side
 from candor.data.steps import Rejected, Steps
 from candor.data.units import BATCH, rejects
-from candor.data.view import View
 from candor.data.write import after_cut_a_copy, draw
 from candor.records import Document
+from candor.view import View
 
 SAMPLES = "human_sample.jsonl"
 SAMPLE = 4000
@@ -105,9 +105,13 @@ def _technical(config: CorpusConfig, ordered: Sequence[tuple[str, Document]]) ->
     """How many documents of the technical sample pass the filters as they stand now."""
     drawn = (document for own, document in ordered if draw("sample", own) < _TECHNICAL)
     # Whatever the form: hate is hate in code too.
-    steps = Steps(replace(config.steps, benchmarks=BenchmarksConfig(), languages=(), licences=()), "any")
+    settings = replace(config.steps, benchmarks=BenchmarksConfig(), languages=(), licences=())
+    kinds = {kind: Steps(settings.of(kind), "any") for kind in {source.kind for source in config.sources}}
     checked = passed = 0
     while batch := list(islice(drawn, 64)):
-        kept, _, _ = steps.run(batch)
-        checked, passed = checked + len(batch), passed + len(kept)
+        for kind, steps in kinds.items():
+            kept, _, _ = steps.run([replace(one, changes="") for one in batch if one.kind == kind])
+            # What masking would still change has something left in it.
+            passed += sum("private" not in one.changes for one in kept)
+        checked += len(batch)
     return {"checked": checked, "passed": passed}

@@ -9,17 +9,18 @@ from numpy.typing import NDArray
 
 from candor.data.benchmarks import Benchmarks, BenchmarksConfig
 from candor.data.bias import BalanceConfig
-from candor.data.contacts import without_contacts
 from candor.data.harmful import CLASSES, THRESHOLD, HarmfulClassifier, KeywordBank
 from candor.data.language import language
 from candor.data.minhash import MinHashConfig
 from candor.data.normalise import broken_encoding, normalise
 from candor.data.page import forbids_copies, without_boilerplate
+from candor.data.private import PrivateConfig
 from candor.data.quality import CHINESE, Limits, QualityConfig, judge
 from candor.data.sources import Form, fingerprint_of
-from candor.data.view import View
 from candor.errors import ConfigError
-from candor.records import Document
+from candor.governance import pii
+from candor.records import Document, Kind
+from candor.view import View
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,8 @@ class StepsConfig:
     """Reject what says that it may not be copied, from sources without an open licence."""
     boilerplate: bool = True
     """Take out lines that belong to a page and not to its text: cookies, navigation, sharing, legal notes."""
-    contacts: bool = True
-    """Mask e-mail and network addresses."""
+    private: PrivateConfig = field(default_factory=PrivateConfig)
+    """What tells who somebody is."""
     quality: bool = True
     """Apply the rules of quality."""
     english: Limits = field(default_factory=Limits)
@@ -66,6 +67,10 @@ class StepsConfig:
         if self.passage < 0:
             raise ConfigError(f"steps.passage={self.passage} must be 0 or more")
 
+    def of(self, kind: Kind) -> "StepsConfig":
+        """For sources of a kind: what users wrote never keeps a name."""
+        return replace(self, private=replace(self.private, on=True, names=True)) if kind == "user-derived" else self
+
     def steps(self, form: Form) -> "list[Step]":
         """The steps that documents of a form go through, in order."""
         return [step for step in STEPS if form in step.forms and step.on(self)]
@@ -89,7 +94,7 @@ class Rejected:
     """A document that is left out."""
 
     document: Document
-    """As it came."""
+    """As it came; `build` masks what tells who somebody is before it is written."""
     step: str
     """The step that rejected it."""
     reason: str
@@ -125,6 +130,10 @@ class Steps:
         self.steps = config.steps(form)
         self.passed = config.passed(form)
         self.banks = [_bank(path, fingerprint_of(path)) for path in config.keywords if config.runs("keywords", form)]
+
+    def masked(self, text: str) -> str:
+        """A text without what the step `private` masks, if documents go through it."""
+        return self.config.private.mask(text)[0] if any(step.name == "private" for step in self.steps) else text
 
     def run(self, documents: Sequence[Document]) -> tuple[list[Document], list[Rejected], View]:
         """The documents that pass, in order, as they are now; those that do not, as they came; a view of the former."""
@@ -205,10 +214,10 @@ def _copyright(steps: Steps, item: _Item) -> None:
         item.reject("copyright", "", notice)
 
 
-def _contacts(steps: Steps, item: _Item) -> None:
-    item.text, count = without_contacts(item.text)
-    if count:
-        item.changes.append(f"contacts {count}")
+def _private(steps: Steps, item: _Item) -> None:
+    item.text, masked = steps.config.private.mask(item.text)
+    if masked:
+        item.changes.append(f"private {masked}")
 
 
 def _keywords(steps: Steps, item: _Item) -> None:
@@ -248,7 +257,7 @@ STEPS = (
     Step("language", 1, _WRITTEN, one=_language),
     Step("boilerplate", 1, ("prose",), lambda config: config.boilerplate, one=_boilerplate),
     Step("copyright", 1, _ALL, lambda config: config.copyright, one=_copyright),
-    Step("contacts", 1, _ALL, lambda config: config.contacts, one=_contacts),
+    Step("private", pii.VERSION, _ALL, lambda config: config.private.on, one=_private),
     Step("keywords", 1, _WRITTEN, lambda config: bool(config.keywords), one=_keywords),
     Step("quality", 1, ("prose",), lambda config: config.quality, many=_quality),
     Step("harmful", 1, _WRITTEN, lambda config: config.harmful < 1, many=_harmful),

@@ -4,7 +4,8 @@ Like each task it fills a folder, from what the tasks before it have left, and g
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import compress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,14 +17,13 @@ import pyarrow.parquet as pq
 from candor import files
 from candor.data.benchmarks import Benchmarks
 from candor.data.bias import Groups
-from candor.data.contacts import without_contacts
 from candor.data.corpus import REJECTED, SCHEMA, CorpusConfig, batches, table_of
 from candor.data.dedup import BANDS, EXACT, PASSAGES, sorted_keys
 from candor.data.minhash import band_keys
 from candor.data.sources import Unit, is_taken, read_unit
 from candor.data.steps import Rejected, Steps
-from candor.data.view import View
 from candor.records import Document
+from candor.view import View
 
 SHOWN = 20
 """Texts before and after that are kept of each kind of change."""
@@ -42,7 +42,8 @@ class Read(NamedTuple):
 def judge_unit(folder: Path, task: Read) -> dict[str, Any]:
     """Documents of a unit that pass the steps, those that do not, and the keys by which copies are found."""
     config, source = task.config, task.config.sources[task.unit.source]
-    steps = Steps(config.steps, source.form, Benchmarks.load(Path(task.work)) if config.steps.benchmarks.sets else None)
+    benchmarks = Benchmarks.load(Path(task.work)) if config.steps.benchmarks.sets else None
+    steps = Steps(config.steps.of(source.kind), source.form, benchmarks)
     asked = {step.name for step in steps.steps}
     empty: list[Rejected] = []
 
@@ -70,7 +71,10 @@ def judge_unit(folder: Path, task: Read) -> dict[str, Any]:
     ):
         for batch in batches(written(), BATCH):
             kept, rejected, view = steps.run(batch)
-            rejected = empty + rejected
+            # A rejected document is kept to be looked at, but not who is named in it.
+            rejected = empty + [
+                replace(one, document=replace(one.document, text=steps.masked(one.document.text))) for one in rejected
+            ]
             empty.clear()
             documents += len(kept) + len(rejected)
             counts.update(one.reason for one in rejected)
@@ -80,7 +84,7 @@ def judge_unit(folder: Path, task: Read) -> dict[str, Any]:
             harmful += found_harmful
             judged += len(kept) + found_harmful + sum(one.step == "benchmarks" for one in rejected)
             words_before.update(int(len(one.text).bit_length()) for one in batch)
-            _show(shown, batch, kept, "contacts" in asked)
+            _show(shown, batch, kept, steps.masked)
             if rejected:
                 rejects_file.write_table(rejects(rejected))
             ids = [one.id for one in kept]
@@ -152,18 +156,19 @@ def rejects(rejected: Sequence[Rejected]) -> pa.Table:
     return table_of((one.document for one in rejected), REJECTED, extra)
 
 
-def _show(shown: dict[str, list[list[str]]], batch: Sequence[Document], kept: Sequence[Document], masks: bool) -> None:
+def _show(
+    shown: dict[str, list[list[str]]], batch: Sequence[Document], kept: Sequence[Document], masked: Callable[[str], str]
+) -> None:
     """Keep a few texts before and after, of each kind of change."""
     came = {(one.origin): one for one in batch}
     for one in kept:
         for change in one.changes.split(", ") if one.changes else ():
-            if change.startswith("contacts"):
+            if change.startswith("private"):
                 continue
             some = shown.setdefault(change.split(" ")[0], [])
             if len(some) < SHOWN:
                 # Not what was masked: that is why it was.
-                before = without_contacts(came[one.origin].text)[0] if masks else came[one.origin].text
-                some.append([one.origin, *around(before, one.text)])
+                some.append([one.origin, *around(masked(came[one.origin].text), one.text)])
 
 
 def around(before: str, after: str, width: int = 160) -> tuple[str, str]:

@@ -17,8 +17,8 @@ from candor.data.normalise import normalise
 from candor.data.sources import Unit
 from candor.data.steps import Rejected, without_passages
 from candor.data.units import SHOWN, around, rejects
-from candor.data.view import View
 from candor.records import Document
+from candor.view import View
 
 _WHOLE = ("copies", "near_copies", "balance")
 """Steps that take documents out for the sake of others, in their order."""

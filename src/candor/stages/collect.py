@@ -288,10 +288,10 @@ def readable_rule(problems: Iterable[Problem], limits: Readability) -> Rule:
 
 
 def dialogues_of(reviews: Iterable[Review]) -> list[Dialogue]:
-    """Those accepted or edited, to learn from."""
+    """Those accepted or edited, to learn from; what users wrote comes by contributions alone, with its receipt."""
     found = []
     for review in reviews:
-        if review.state not in ("accepted", "edited"):
+        if review.state not in ("accepted", "edited") or review.method == "user":
             continue
         origin = origin_of(review.method, review.state, review.annotator)
         messages = (*review.messages, {"role": "assistant", "content": review.text})

@@ -9,8 +9,9 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from sqlalchemy import (
     Engine,
     Integer,
     MetaData,
+    Table,
     TypeDecorator,
     create_engine,
     event,
@@ -36,11 +38,13 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from candor import files
 from candor.errors import ConfigError, DataError, StorageError
 
-HEAD = "0001"
+HEAD = "0002"
 """Revision of the tables that this code reads and writes: the newest of `migrations/versions`."""
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 30
 """How long a change waits for another process's."""
+BATCH = 500
+"""Records that are in memory, in one transaction or in one statement, at a time."""
 _OLDEST_SQLITE = (3, 35, 0)
 _LOCK = 0x63616E646F72
 """Names the lock of PostgreSQL that one migration at a time holds."""
@@ -55,6 +59,28 @@ metadata = MetaData(
     }
 )
 """All tables of the store, with constraints named alike on every database."""
+
+
+@dataclass(frozen=True)
+class Schema:
+    """What a database is to hold, and how it comes to hold it.
+
+    >>> Schema(metadata, "versions", HEAD, "candor_version", apart_from="candor_keys_version")
+    """
+
+    tables: MetaData
+    """The tables, as the code declares them."""
+    revisions: str
+    """Folder of the revisions in `MIGRATIONS`."""
+    head: str
+    """The newest of them."""
+    version_table: str
+    """Where the database says which one it is at."""
+    apart_from: str
+    """The version table of what must not be in the same database."""
+
+
+STORE = Schema(metadata, "versions", HEAD, "candor_version", "candor_keys_version")
 
 Number = BigInteger().with_variant(Integer, "sqlite")
 """Type of the keys that the database itself gives out, rising."""
@@ -122,6 +148,42 @@ class Store:
         ):
             yield connection
 
+    @contextmanager
+    def alone(self) -> Iterator[Connection]:
+        """`write`, with no other process in such a block until it ends: SQLite has one writer anyway, PostgreSQL gets a
+        lock for it."""
+        with self.write() as connection:
+            if not self.is_file:
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK + 1})
+            yield connection
+
+    def forget(self, *tables: Table) -> None:
+        """Have nothing of rows deleted from these tables left in the files of SQLite: its log is written back (over
+        zeroed space, by `secure_delete`) and cut. StorageError where a reader holds it for too long. What the disk
+        itself keeps of overwritten blocks is beyond this.
+
+        PostgreSQL keeps dead rows until a vacuum, which is asked for here, and traces of them in free space and in its
+        archived log for as long as whoever runs the server does.
+        """
+        if not self.is_file:
+            names = ", ".join(table.name for table in tables)
+            with (
+                self._errors("write"),
+                self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection,
+            ):
+                connection.execute(text(f"VACUUM {names}"))
+            return
+        with self._errors("write"), self.engine.connect() as connection:
+            cursor = connection.connection.cursor()
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            row = cursor.fetchone()
+            cursor.close()
+        if row and row[0]:
+            raise StorageError(
+                f"{self.name}: what was deleted is still in its log, which another process reads; it goes when that "
+                "one ends and the store is opened again"
+            )
+
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
@@ -150,12 +212,14 @@ class Store:
             raise
 
 
-def open_store(url: str | Path, *, create: bool = True) -> Store:
-    """Open the database at a path, `sqlite:///PATH` or `postgresql://USER@HOST/NAME`, with its tables up to date.
+def open_store(url: str | Path, *, create: bool = True, schema: Schema | None = None) -> Store:
+    """Open the database at a path, `sqlite:///PATH` or `postgresql://USER@HOST/NAME`, with its tables up to date: those
+    of the store, or of another schema.
 
     One that is not there is made (a file only its owner may read) unless `create` is false; one of older code is
     migrated; one of newer code is refused with a StorageError, and nothing in it is touched.
     """
+    schema = schema or STORE
     address = _address(str(url))
     if address.get_backend_name() == "sqlite":
         if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
@@ -167,16 +231,21 @@ def open_store(url: str | Path, *, create: bool = True) -> Store:
     store = Store(address)
     try:
         with store.read() as connection:
-            found = _revision(connection)
+            found = _revision(connection, schema)
+            mixed = inspect(connection).has_table(schema.apart_from)
             foreign = found is None and store.is_file and inspect(connection).get_table_names()
+        if mixed:
+            raise StorageError(
+                f"{store.name} would hold the store and the keys that open it, and a backup both; name another database"
+            )
         if foreign:
             raise StorageError(f"{store.name} is the database of another program; name another file")
         if found is None and not create:
             raise DataError(f"{store.name} holds no store yet; add something first, or name another one")
         if found is None and store.is_file:
             _write_ahead(store)
-        if found != HEAD:
-            _migrate(store)
+        if found != schema.head:
+            _migrate(store, schema)
     except BaseException:
         store.close()
         raise
@@ -240,7 +309,8 @@ def _engine(url: URL) -> Engine:
     # The driver begins no transactions of its own: it would do so too late for reads, and never for tables.
     arguments = {"timeout": BUSY_SECONDS, "isolation_level": None}
     engine = create_engine(url, connect_args=arguments, json_serializer=as_json)
-    event.listen(engine, "connect", _run_on_connect("PRAGMA foreign_keys = ON", "PRAGMA synchronous = FULL"))
+    pragmas = ("foreign_keys = ON", "synchronous = FULL", "secure_delete = ON")
+    event.listen(engine, "connect", _run_on_connect(*[f"PRAGMA {pragma}" for pragma in pragmas]))
     event.listen(engine, "begin", _begin)
     return engine
 
@@ -266,31 +336,39 @@ def as_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
-def _revision(connection: Connection) -> str | None:
+def parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Ids in lists short enough for one statement."""
+    return (ids[start : start + BATCH] for start in range(0, len(ids), BATCH))
+
+
+def _revision(connection: Connection, schema: Schema) -> str | None:
     """The revision of the tables; None where there are none yet."""
-    if not inspect(connection).has_table("candor_version"):
+    if not inspect(connection).has_table(schema.version_table):
         return None
-    found: str | None = connection.execute(text("SELECT version_num FROM candor_version")).scalar()
+    found: str | None = connection.execute(text(f"SELECT version_num FROM {schema.version_table}")).scalar()
     return found
 
 
-def _migrate(store: Store) -> None:
-    """Bring the tables to HEAD, in one transaction, one process at a time."""
+def _migrate(store: Store, schema: Schema) -> None:
+    """Bring the tables to the newest revision, in one transaction, one process at a time."""
     from alembic import command  # not needed, and not imported, once a store is up to date
     from alembic.config import Config
     from alembic.script import ScriptDirectory
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("version_locations", str(MIGRATIONS / schema.revisions).replace("%", "%%"))
+    config.set_main_option("path_separator", "newline")
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     with store.write() as connection:
         if not store.is_file:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-        found = _revision(connection)
+        found = _revision(connection, schema)
         if found is not None and found not in known:
             raise StorageError(
-                f"{store.name} was written by a newer Candor (revision {found}, this one knows {HEAD}); "
+                f"{store.name} was written by a newer Candor (revision {found}, this one knows {schema.head}); "
                 "upgrade candor-lm, or name another store"
             )
         config.attributes["connection"] = connection
+        config.attributes["schema"] = schema
         command.upgrade(config, "head")

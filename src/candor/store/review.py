@@ -17,8 +17,9 @@ Message: TypeAlias = Mapping[str, Any]
 """A message in the OpenAI form, as the chat templates take it: `{"role": "user", "content": "Hi"}`."""
 State = Literal["waiting", "leased", "accepted", "edited", "rejected"]
 """The last three are decisions; nothing follows them."""
-Method = Literal["prompted", "r1_zero", "human"]
-"""How a draft was made: by prompting a model, by collecting R1-Zero's answers, by hand."""
+Method = Literal["prompted", "r1_zero", "human", "user"]
+"""How a draft was made: by prompting a model, by collecting R1-Zero's answers, by hand, or out of what a user wrote
+(`store.contribute` alone adds those, de-identified, and takes them on)."""
 Lang = Literal["en", "zh"]
 Graded = Literal["right", "wrong", "invalid"]
 
@@ -278,6 +279,8 @@ def draft_from_json(fields: Mapping[str, Any]) -> Draft:
         values["messages"] = ({"role": "user", "content": values.pop("prompt")},)
     if missing := [name for name in ("messages", "original", "method", "lang") if name not in values]:
         raise DataError(f"it has no {' and no '.join(missing)}; add what is missing")
+    if values["method"] == "user":
+        raise DataError("its method is user, and what users wrote is added by contributions alone; say how it was made")
     return Draft(**values)
 
 

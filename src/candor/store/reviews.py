@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Select, func, select
 
 from candor.errors import ConfigError, ReviewConflict
-from candor.store.database import Store, utc_now
+from candor.store.database import BATCH, Store, utc_now
 from candor.store.review import (
     DECISIONS,
     STATES,
@@ -28,7 +28,6 @@ from candor.store.review import (
     decided,
 )
 from candor.store.tables import (
-    BATCH,
     HISTORY,
     REVIEW,
     fetch,
@@ -123,11 +122,13 @@ class Reviews:
 
     def decide_by_rule(self, rule: Rule) -> dict[State, int]:
         """Have a rule decide on all that waits, and mark it so; how many became what. What an annotator holds is left
-        alone. Kept batch by batch: where the rule raises, what it decided before stands."""
+        alone, and so is what users wrote, which only people may pass. Kept batch by batch: where the rule raises, what
+        it decided before stands."""
         counts: dict[State, int] = dict.fromkeys(("waiting", *DECISIONS), 0)
         self._free()
         last = 0
-        waiting = select(REVIEW).where(REVIEW.c.state == "waiting").order_by(REVIEW.c.number).limit(BATCH)
+        open_to_rules = (REVIEW.c.state == "waiting", REVIEW.c.method != "user")
+        waiting = select(REVIEW).where(*open_to_rules).order_by(REVIEW.c.number).limit(BATCH)
         while True:
             with self.store.read() as connection:
                 rows = connection.execute(waiting.where(REVIEW.c.number > last)).all()

@@ -32,9 +32,6 @@ from candor.errors import DataError
 from candor.store.database import Number, UtcDateTime, metadata
 from candor.store.review import DRAFT_FIELDS, ITSELF, Draft, Review, State
 
-BATCH = 500
-"""Records that are in memory, or in one transaction, at a time."""
-
 REVIEW = Table(
     "review",
     metadata,
@@ -63,6 +60,7 @@ REVIEW = Table(
     ),
     UniqueConstraint("id"),
     Index(None, "state", "number"),
+    Index(None, "problem"),
 )
 HISTORY = Table(
     "review_history",

@@ -2,12 +2,11 @@
 
 from alembic import context
 
-from candor.store import metadata
-
+schema = context.config.attributes["schema"]
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=metadata,
-    version_table="candor_version",
+    target_metadata=schema.tables,
+    version_table=schema.version_table,
     transactional_ddl=True,
     render_as_batch=True,
     compare_type=True,

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from candor.data import view as view_module
-from candor.data.view import View, mix
+from candor import view as view_module
+from candor.view import View, mix
 
 HAN = r"\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U00031fff"
 ALONE = f"{HAN}\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3021-\u3029\u3040-\u30ff\u31f0-\u31ff"

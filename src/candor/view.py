@@ -110,7 +110,7 @@ class View:
 
     def __init__(self, texts: Sequence[str]):
         whole = "\n".join(texts) + "\n"
-        self.codes: NDArray[np.uint32] = np.frombuffer(whole.encode("utf-32-le"), np.uint32)
+        self.codes: NDArray[np.uint32] = np.frombuffer(whole.encode("utf-32-le", "surrogatepass"), np.uint32)
         """[C] code points."""
         lengths = np.fromiter(map(len, texts), np.int64, len(texts))
         self.starts: Ints = np.concatenate(([0], np.cumsum(lengths + 1)))
@@ -252,6 +252,11 @@ class View:
         """Number of characters of each span of which `where` [C] is true."""
         sums = np.concatenate(([0], np.cumsum(where, dtype=np.int64)))
         return sums[ends] - sums[starts]
+
+    @cached_property
+    def capital(self) -> NDArray[np.bool_]:
+        """[C] whether each character is a capital letter: whether it has another one as its lower case."""
+        return _folded()[self.codes] != self.codes
 
     @cached_property
     def han(self) -> NDArray[np.bool_]:

@@ -1,0 +1,37 @@
+"""What a corpus masks of what tells who somebody is."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal
+
+from candor.errors import ConfigError
+from candor.governance.pii import Finder, IdentifierClass
+
+
+@dataclass(frozen=True)
+class PrivateConfig:
+    """What is masked. Books and news name people, and stay as they are; text by or about private people must not."""
+
+    on: bool = True
+    """Mask identifiers: numbers of people and their papers, telephones, cards, mail and network addresses, keys."""
+    names: bool = False
+    """Mask names, addresses, organisations, dates and the like too."""
+    action: Literal["tag", "redact", "generalise"] = "tag"
+    """What stands in their place: their type, a bar, or something general."""
+
+    def __post_init__(self) -> None:
+        if self.action not in ("tag", "redact", "generalise"):
+            raise ConfigError(f"steps.private.action={self.action!r} is none of tag, redact, generalise")
+
+    def mask(self, text: str) -> tuple[str, int]:
+        """A text without it, and how many places were masked."""
+        if not self.on:
+            return text, 0
+        classes: tuple[IdentifierClass, ...] = ("direct", "quasi") if self.names else ("direct",)
+        done = _finder(self.names).mask(text, action=self.action, classes=classes)
+        return done.text, len(done.spans)
+
+
+@cache
+def _finder(names: bool) -> Finder:
+    return Finder(names=names)

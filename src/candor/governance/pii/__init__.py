@@ -1,0 +1,15 @@
+"""De-identification in Chinese and English: what in a text tells who somebody is, and the text without it.
+
+>>> from candor.governance import pii
+>>> pii.mask("我叫王小明，电话13800138000").text
+'我叫<person>，电话<phone>'
+"""
+
+from candor.governance.pii.finder import Finder, find, mask
+from candor.governance.pii.masking import Action, Masked
+from candor.governance.pii.spans import IdentifierClass, Span
+
+VERSION = 1
+"""Goes up when something else is found or masked."""
+
+__all__ = ["VERSION", "Action", "Finder", "IdentifierClass", "Masked", "Span", "find", "mask"]

@@ -1,0 +1,74 @@
+"""Everything together: identifiers by rule, dates and quantities, names by cue, the tagger, and all of it again."""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from candor.governance.pii.dates import find_dates
+from candor.governance.pii.identifiers import find_identifiers
+from candor.governance.pii.masking import Action, Masked, hide_tags, without_tags
+from candor.governance.pii.masking import mask as mask_with
+from candor.governance.pii.names import again, find_names
+from candor.governance.pii.spans import IdentifierClass, Span, merge
+from candor.governance.pii.tagger import THRESHOLD, Tagger
+
+Model = Callable[[str], Iterable[Span]]
+
+
+@dataclass(frozen=True)
+class Finder:
+    """What is looked for.
+
+    >>> Finder(names=False).find("Call Mr Braun at 13800138000.")
+    [Span(start=17, end=28, type='phone', identifier_class='direct', rule='cn_mobile')]
+    """
+
+    names: bool = True
+    """Names, addresses, organisations, dates and quantities too, not only identifiers by rule."""
+    tagger: float = THRESHOLD
+    """What the tagger masks: words that are part of nothing with a lower chance than this; 0 for nothing."""
+    model: Model | None = None
+    """Another model that finds more, called with each text."""
+
+    def find(self, text: str) -> list[Span]:
+        """What is found in a text, in order; no two spans overlap."""
+        return self.find_all([text])[0]
+
+    def find_all(self, texts: Sequence[str]) -> list[list[Span]]:
+        """As `find`, of many texts together, which is faster for short ones."""
+        hidden = [hide_tags(text) for text in texts]
+        found = [find_identifiers(text) for text in hidden]
+        if self.names:
+            for spans, text in zip(found, hidden, strict=True):
+                spans += [*find_dates(text), *find_names(text)]
+            if self.tagger:
+                for spans, more in zip(found, Tagger.load().find(hidden, self.tagger), strict=True):
+                    spans += more
+        for spans, text in zip(found, hidden, strict=True):
+            spans += self.model(text) if self.model else ()
+            if self.names:
+                spans += again(text, spans)
+        return [
+            without_tags(merge(spans), text) if text is not came else merge(spans)
+            for spans, text, came in zip(found, hidden, texts, strict=True)
+        ]
+
+    def mask(
+        self,
+        text: str,
+        *,
+        action: Action = "tag",
+        classes: Collection[IdentifierClass] = ("direct", "quasi"),
+        types: Collection[str] | None = None,
+        key: bytes = b"",
+        conversation: str = "",
+    ) -> Masked:
+        """See `masking.mask`."""
+        return mask_with(
+            text, self.find, action=action, classes=classes, types=types, key=key, conversation=conversation
+        )
+
+
+find = Finder().find
+"""What is found in a text by all that there is."""
+mask = Finder().mask
+"""A text without it."""

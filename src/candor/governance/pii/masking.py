@@ -1,0 +1,166 @@
+"""What is done with what was found: taken out, named by its type, replaced by the same surrogate each time, or made
+general. What stands in its place is a tag that nothing finds again, so masking a masked text changes nothing."""
+
+import hashlib
+import hmac
+import re
+import unicodedata
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from candor.errors import ConfigError
+from candor.governance.pii.lists import read_list
+from candor.governance.pii.spans import IdentifierClass, Span
+
+Action = Literal["tag", "redact", "surrogate", "generalise"]
+Find = Callable[[str], list[Span]]
+REDACTED = "████"
+"""What stands for anything that was redacted; its length says nothing."""
+_LETTERS = "bcdfghjklmnpqrstvwxz"
+_CODE = 8
+_TAG = re.compile(
+    rf"<[a-z][a-z_]{{1,23}}(?::(?:[{_LETTERS}]{{{_CODE}}}|\d{{4}}s|\d{{1,3}}-\d{{1,3}}|1e\d{{1,2}}|[\u4e00-\u9fff]{{2,3}}))?>|{REDACTED}"
+)
+FILL = "▒"
+"""What a finder sees in the place of a tag, as often as the tag has characters."""
+_ROUNDS = 20
+
+
+@dataclass(frozen=True)
+class Masked:
+    """A text without what was found, and what was found.
+
+    >>> mask("我叫王小明，电话13800138000").text
+    '我叫<person>，电话<phone>'
+    """
+
+    text: str
+    """The new text."""
+    spans: tuple[Span, ...]
+    """What was found, in order, at its places in the original text; none overlap."""
+
+
+def hide_tags(text: str) -> str:
+    """`text` with signs that mean nothing in place of tags, as long as before."""
+    if "<" not in text and REDACTED[0] not in text:
+        return text
+    return _TAG.sub(lambda tag: FILL * len(tag[0]) if _is_tag(tag[0]) else tag[0], text)
+
+
+def without_tags(spans: Iterable[Span], hidden: str) -> list[Span]:
+    """The parts of spans that lie outside the tags of a text from `hide_tags`."""
+    return [
+        replace(span, start=span.start + part.start(), end=span.start + part.end())
+        for span in spans
+        for part in re.finditer(f"[^{FILL}]+", hidden[span.start : span.end])
+        if part[0].strip()
+    ]
+
+
+def mask(
+    text: str,
+    find: Find,
+    *,
+    action: Action = "tag",
+    classes: Collection[IdentifierClass] = ("direct", "quasi"),
+    types: Collection[str] | None = None,
+    key: bytes = b"",
+    conversation: str = "",
+) -> Masked:
+    """`text` without what `find` finds of these classes, and of these types where some are named.
+
+    "tag" puts `<type>` in its place, "redact" the same bar for all, "surrogate" `<type:code>`, equal for equal values
+    inside one `conversation` and another one elsewhere (HMAC-SHA256 under `key`, at least 16 bytes; ConfigError
+    without), "generalise" the decade of a date, ten years of age, the province of a place, the size of a number.
+
+    What is left is looked through again until nothing is found, because taking a name out may show the next one.
+    """
+    if action == "surrogate" and len(key) < 16:
+        raise ConfigError("surrogates need a key of at least 16 bytes; give one that is kept apart from the texts")
+
+    def wanted(span: Span) -> bool:
+        return span.identifier_class in classes and (types is None or span.type in types)
+
+    spans: list[Span] = []
+    current, pieces = text, [(0, 0, len(text))]  # (place in the current text, place in the original, length)
+    for _ in range(_ROUNDS):
+        new = [part for span in find(current) if wanted(span) for part in _to_original(span, pieces)]
+        if not new:
+            break
+        spans = sorted([*spans, *new], key=lambda span: span.start)
+        current, pieces = _render(text, spans, lambda span: _instead(text, span, action, key, conversation))
+    return Masked(current, tuple(spans))
+
+
+def _to_original(span: Span, pieces: Sequence[tuple[int, int, int]]) -> list[Span]:
+    """The parts of a span that are original text, at their places there."""
+    found = []
+    for place, origin, size in pieces:
+        start, end = max(span.start, place), min(span.end, place + size)
+        if start < end:
+            found.append(
+                Span(origin + start - place, origin + end - place, span.type, span.identifier_class, span.rule)
+            )
+    return found
+
+
+def _render(text: str, spans: Sequence[Span], instead: Callable[[Span], str]) -> tuple[str, list[tuple[int, int, int]]]:
+    """The text with something else for each span, and where what is left of the original lies in it."""
+    parts: list[str] = []
+    pieces: list[tuple[int, int, int]] = []
+    size = done = 0
+    for span in spans:
+        pieces.append((size, done, span.start - done))
+        parts += [text[done : span.start], instead(span)]
+        size += span.start - done + len(parts[-1])
+        done = span.end
+    pieces.append((size, done, len(text) - done))
+    return "".join([*parts, text[done:]]), pieces
+
+
+def _instead(text: str, span: Span, action: Action, key: bytes, conversation: str) -> str:
+    value = text[span.start : span.end]
+    if action == "redact":
+        return REDACTED
+    if action == "surrogate":
+        return f"<{span.type}:{surrogate(value, span.type, key, conversation)}>"
+    if action == "generalise" and (wider := general(value, span.type)):
+        return f"<{span.type}:{wider}>"
+    return f"<{span.type}>"
+
+
+def surrogate(value: str, kind: str, key: bytes, conversation: str) -> str:
+    """Eight letters for a value: the same for one conversation whatever its spelling, not to be turned back without the
+    key. Ten thousand values in one conversation are all
+    told apart but with a chance of 0.2%."""
+    plain = "".join(one for one in unicodedata.normalize("NFKC", value).casefold() if one.isalnum())
+    if kind == "person":
+        plain = re.sub("^(?:mr|mrs|ms|miss|dr|prof)(?=.)", "", plain)
+    number = int.from_bytes(
+        hmac.digest(key, "\0".join((conversation, kind, plain)).encode("utf-8", "replace"), hashlib.sha256)[:8]
+    )
+    return "".join(_LETTERS[number // len(_LETTERS) ** place % len(_LETTERS)] for place in range(_CODE))
+
+
+def general(value: str, kind: str) -> str:
+    """A value made general, "" where nothing general is known: `1990s`, `30-39`, `浙江`, `1e4` (ten thousand to just
+    below a hundred thousand)."""
+    plain = unicodedata.normalize("NFKC", value)
+    if kind == "date" and (year := re.search(r"(?<!\d)(?:1[5-9]|20)\d\d(?!\d)", plain)):
+        return f"{year[0][:3]}0s"
+    if kind == "age" and (years := re.search(r"\d{1,3}", plain)):
+        low = int(years[0]) // 10 * 10
+        return f"{low}-{low + 9}"
+    if kind == "quantity" and (number := re.search(r"\d[\d,. ]*", plain)):
+        digits = re.sub(r"[.,]\d{1,2}$|\D", "", number[0].strip(" .,"))
+        return f"1e{min(99, max(0, len(digits.lstrip('0')) - 1))}"
+    if kind in ("address", "location"):
+        return next((name for name in read_list("provinces_zh") if len(name) <= 3 and plain.startswith(name)), "")
+    return ""
+
+
+def _is_tag(tag: str) -> bool:
+    """Whether a tag hides nothing: its text is of the closed forms, and a place in it is a province."""
+    inner = tag.strip("<>").partition(":")[2]
+    return not inner or inner.isascii() or inner in read_list("provinces_zh")
