@@ -52,7 +52,7 @@ WORK = ".work"
 GATE = "gate.json"
 """What the samples say of a corpus; of one alone."""
 _UNIT_BYTES = 8 * 2**20
-_SHARD_BYTES = 64 * 2**20
+_SHARD_BYTES = 32 * 2**20
 _FEW = 20
 _PHASES = {"read": 0.75, "exact": 0.02, "near": 0.02, "exclude": 0.01, "passages": 0.06, "write": 0.1, "shards": 0.04}
 """The phases, and the share of the time that each takes, roughly."""
