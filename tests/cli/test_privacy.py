@@ -99,3 +99,32 @@ def test_errors_are_one_line(
         mend,
         1 if says.startswith(("cannot", "line")) else 2,
     )
+
+
+def test_what_users_wrote_enters_only_with_consent(tmp_path: Path, candor_command: Callable[..., Result]) -> None:
+    """From the server's side to the worker's: of two who wrote the same, only what the consented wrote comes out."""
+    from candor.store import Accounts, Rights, load_ring, open_vault
+
+    for name in ("service", "training"):
+        candor_command("keys", "new", tmp_path / f"{name}.json", "--ring", name)
+    rings = {name: load_ring(str(tmp_path / f"{name}.json"), name) for name in ("service", "training")}
+    with open_vault(tmp_path / "store.db", tmp_path / "keys.db", **rings) as vault:
+        accounts, rights = Accounts(vault), Rights(vault)
+        for number in range(6):
+            who = accounts.create(f"user{number}").id
+            if number < 4:
+                rights.give(who, "2026-03")
+            talk = accounts.begin(who, "sums")
+            wrote = "consented" if number < 4 else "withheld"
+            accounts.add(who, talk, "user", f"My name is John Smith, I {wrote}. What is 2 + 2?")
+            accounts.add(who, talk, "assistant", "It is 4.")
+    command = ("privacy", "contribute", "--training", tmp_path / "training.json", "--store", tmp_path / "store.db")
+    command += ("--keys", tmp_path / "keys.db", "--k", "2", "--min-pairs", "4", "--sample", "0")
+    code, out, _ = candor_command(*command, "--out", tmp_path / "users.jsonl")
+    assert code == 0 and "consented pairs read" in out and "4 pairs in all" in out
+    lines = (tmp_path / "users.jsonl").read_text().splitlines()
+    assert len(lines) == 4 and all(json.loads(line)["origin"] == "user-derived" for line in lines)
+    assert not any("Smith" in line or "withheld" in line for line in lines)
+    code, out, _ = candor_command(*command, "--out", tmp_path / "users.jsonl")
+    assert code == 0 and "4 pairs in all" in out  # nothing twice
+    assert candor_command("audit", "verify", "--store", tmp_path / "store.db", "--keys", tmp_path / "keys.db")[0] == 0
