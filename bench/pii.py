@@ -2,6 +2,7 @@
 
     make bench-install                       # the peer's environment, once
     .venv/bin/python bench/pii.py            # a table; --json prints one object
+    .venv/bin/python bench/pii.py --doubling # 100,000 characters of hints: twice the text, how many times as long
     .venv/bin/python bench/pii.py --text prose.jsonl --synth synth_dataset_v2.json
 
 "rules" are the identifiers by form and checksum, "everything" is what `candor.governance.pii.find` does: names,
@@ -19,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,10 @@ SHARED = (
     "DOMAIN_NAME",
 )  # fmt: skip
 """Types of the sentences that rules of both sides are for."""
+HINTS = (
+    "1 ", "1", "0", "a.", "a@", "@", "1.", "1\n", "1-", ":", "a:", "www.", "sk-", "eyJ-", "一", "一a", "京A1", "京A",
+    "qq:1", "1/1 ", "138 ", "X", "İ", "ACGGT", "and 1 ", "Mr ", "路", "<", "Mr Xu left. ",
+)  # fmt: skip
 Find = Callable[[str], list[tuple[int, int]]]
 
 
@@ -128,17 +133,36 @@ def texts_of(arguments: argparse.Namespace) -> dict[str, list[Any]]:
     return works
 
 
+def doubling() -> Iterator[tuple[str, float, float]]:
+    """Seconds for 100,000 characters of nothing but hints, and how many times those of half of them."""
+    from candor.governance.pii import Finder
+
+    finder = Finder()
+    for unit in HINTS:
+        seconds = []
+        for size in (50_000, 100_000):
+            start = time.process_time()
+            finder.find(unit * (size // len(unit)))
+            seconds.append(time.process_time() - start)
+        yield repr(unit), seconds[1], seconds[1] / seconds[0]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="one JSON object and nothing else")
     parser.add_argument("--rounds", type=int, default=3, help="turns that each side gets")
     parser.add_argument("--text", default="", help="JSONL with English prose in the field text")
     parser.add_argument("--synth", default="", help="sentences of presidio-research, for recall")
+    parser.add_argument("--doubling", action="store_true", help="only whether time grows with the text and no faster")
     parser.add_argument("--ours-only", action="store_true", help="without the peer")
     parser.add_argument("--serve", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.serve:
         serve(*arguments.serve)
+        return
+    if arguments.doubling:
+        for unit, seconds, ratio in doubling():
+            print(f"{unit:20} {seconds:6.2f} s {ratio:.2f}x", flush=True)
         return
     if not (PEER.exists() or arguments.ours_only):
         parser.error("presidio is not installed; run: make bench-install")

@@ -185,7 +185,8 @@ def test_a_user_takes_all_along(vault: Vault) -> None:
 def test_accounts_that_cannot_be(vault: Vault) -> None:
     accounts = Accounts(vault)
     ada = accounts.create("ada", password_hash="x", oidc_subject="s-1", quota=100)
-    assert accounts.find("ada") == accounts.find("s-1") == ada and accounts.find("x") is None
+    assert accounts.find("ada") == accounts.find_subject("s-1") == ada and accounts.find("x") is None
+    assert accounts.find("s-1") is None and accounts.find_subject("ada") is None  # nobody logs in as another
     tries = [{"login": "ada"}, {"login": "eve", "oidc_subject": "s-1"}, {"login": " "}, {"login": "e\nve"},
              {"login": "eve", "quota": -1}, {"login": "eve", "role": "king"}]  # fmt: skip
     for values in tries:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from candor.errors import StorageError
-from candor.governance.audit import START, Entry, Head, Verdict, next_entry, verify
+from candor.governance.audit import START, Entry, Head, Verdict, next_entry, resumed, verify
 from candor.governance.keys import ring_text
 from candor.store import Accounts, Rights
 from candor.store.audit import resume_audit, verify_audit
@@ -242,3 +242,28 @@ def test_a_gap_is_accepted_only_where_it_is_recorded(hide: Callable[[Chain], Cha
     made = chain(6)
     assert verify(hide(made)).problems
     assert verify([]).problems == () and verify([], Head(1, START)).problems
+
+
+def test_a_kill_while_resuming_can_be_resumed(where: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with where.serve() as vault:
+        talk(vault, "ada", consent=True)
+        backup = Backup(where.store, tmp_path / "backup")
+        talk(vault, "bob", consent=True)
+    backup.restore()
+    with where.serve() as vault:
+        with monkeypatch.context() as patch:
+            patch.setattr(vault.keys, "anchor", lambda head: None)  # killed behind the commit
+            resume_audit(vault.store, vault.keys, vault.clock())
+        with pytest.raises(StorageError, match="candor audit resume"):
+            Accounts(vault).create("eve")
+        resume_audit(vault.store, vault.keys, vault.clock())
+        Accounts(vault).create("eve")
+    assert verdict(where).problems == ()
+
+
+def test_a_cut_tail_is_found_though_a_gap_is_claimed(where: Place, entries: list[dict[str, Any]]) -> None:
+    """Who writes the store, but not the keys, claims a restored backup to hide what was cut off."""
+    last = Head(len(entries), entries[-1]["hash"])
+    claim = vars(resumed(Head(2, entries[1]["hash"]), last, where.clock(), "candor"))
+    rewrite(where, [*entries[:2], claim | {"detail": dict(claim["detail"])}])
+    assert verdict(where).problems

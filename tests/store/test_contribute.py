@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import Connection, event, text
 
 from candor.data.reviewed import NotTaken, answered
 from candor.errors import ConfigError, DataError
@@ -26,6 +26,7 @@ from candor.store import (
     write_contributions,
 )
 from candor.store.audit import verify_audit
+from candor.store.contribution import Contribution, batch_digest
 from candor.store.review import to_json
 from candor.store.user_tables import CONSENT
 from tests.store.conftest import Place, alike, mask, steps, talk
@@ -199,6 +200,15 @@ def test_review_records_of_users_are_no_way_into_training(
             add_drafts(reviews, path)
 
 
+def test_what_somebody_wrote_into_an_edit_is_masked_too(where: Place, talks: dict[str, tuple[str, str]]) -> None:
+    how = steps(sample=1.0, k=2, min_pairs=4)
+    with where.work() as vault:
+        contribute(vault, how)
+        decide(vault, 8, "edited", "Ada Lovelace says hello.")
+        assert contribute(vault, how).entered
+        assert "Lovelace" not in json.dumps(rows(where.store, "contribution"))
+
+
 # No other way in.
 
 
@@ -208,7 +218,17 @@ def test_rows_without_receipts_never_reach_a_training_file(
     run(where, steps())
     row = rows(where.store, "contribution")[0]
     own = row | {"id": "0" * 32, "batch": "1" * 32}
+    receipt = rows(where.store, "receipt")[0]
+
+    def forge(connection: Connection, consent: str) -> None:
+        """A row of its own with a receipt that vouches for it."""
+        put(connection, "contribution", own)
+        forged = {"id": "2" * 32, "consent": consent, "digest": batch_digest([Contribution(**own)]), "pairs_out": 1}
+        put(connection, "receipt", receipt | forged)
+
     attacks = [
+        lambda connection: forge(connection, "nobody"),
+        lambda connection: forge(connection, receipt["consent"]),
         lambda connection: put(connection, "contribution", own),
         lambda connection: put(connection, "contribution", row | {"id": "0" * 32}),
         lambda connection: connection.execute(text("UPDATE contribution SET answer = 'Ada'")),

@@ -37,7 +37,7 @@ def mask(
     ] = "tag",
     field: Field = None,
     classes: Classes = "direct,quasi",
-    types: Annotated[str | None, typer.Option(help="Only these types, by comma: person,mobile.")] = None,
+    types: Annotated[str | None, typer.Option(help="Only these types, by comma: person,phone.")] = None,
     key: Annotated[Path | None, typer.Option(help="For surrogates: file with at least 16 bytes of key.")] = None,
     conversation: Annotated[str, typer.Option(help="For surrogates: codes are equal within a conversation only.")] = "",
     names: Names = True,
@@ -108,7 +108,7 @@ def score(
 
     documents = read_tab(file)
     if only:
-        ids = set(_read(str(only)).decode().split())
+        ids = _ids(only)
         documents = [one for one in documents if one.id in ids]
         if not documents:
             raise DataError(f"{file} holds none of the ids of {only}; check both")
@@ -147,6 +147,10 @@ def check(
     from candor.governance.pii.anonymity import anonymity, linkage, missing
 
     texts = [text for _, text in _texts(file, field)]
+    if not texts:
+        raise DataError(f"{file} holds no records; check the file")
+    if k < 2:
+        raise ConfigError(f"--k {k} must be at least 2")
     others = [text for _, text in _texts(str(known), field)] if known else []
     if known and len(others) != len(texts):
         raise DataError(f"{known} holds {len(others)} texts and {file} {len(texts)}; give one for each")
@@ -187,8 +191,10 @@ def contribute(
     """
     from candor.governance.pii import VERSION, Finder
     from candor.governance.pii.anonymity import alike, left
-    from candor.store import Steps, open_vault, write_contributions
+    from candor.store import Steps, open_store, open_vault, write_contributions
     from candor.store import contribute as take
+    from candor.store.audit import verify_audit
+    from candor.store.key_tables import KEYS
     from candor.store.rings import load_ring
 
     finder = Finder()
@@ -206,8 +212,14 @@ def contribute(
         sample=sample,
     )
     terminal = console.Terminal()
+    for database, schema in ((store, None), (keys, KEYS)):
+        open_store(database, create=False, schema=schema).close()  # a typing error makes no new one
+    if not out.parent.is_dir():
+        raise ConfigError(f"{out.parent} is no folder; make it, or choose another place with --out")
     with open_vault(store, keys, training=load_ring(training, "training")) as vault:
         done = take(vault, steps)
+        if problems := verify_audit(vault.store, vault.keys).problems:
+            raise DataError(f"the audit of {store} was tampered with: {problems[0]}; see candor audit verify")
         count = write_contributions(vault.store, out)
     terminal.table(
         [
@@ -241,7 +253,7 @@ def train(
     from candor.governance.pii.tab import read_tab
     from candor.governance.pii.words import Gazetteer
 
-    left_out = set(_read(str(without)).decode().split()) if without else set()
+    left_out = _ids(without) if without else set()
     documents = training.annotated(one for one in read_tab(annotated) if one.id not in left_out)
     own, nobody = made.made(seed, texts), _plain(plain, seed)
     terminal = console.Terminal()
@@ -284,6 +296,13 @@ def _classes(classes: str) -> tuple[str, ...]:
     return found
 
 
+def _ids(path: Path) -> set[str]:
+    try:
+        return set(_read(str(path)).decode().split())
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 (byte {error.start + 1}); write one id a line") from None
+
+
 def _read(path: str) -> bytes:
     try:
         return sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
@@ -302,14 +321,18 @@ def _texts(file: str, field: str | None) -> Iterator[tuple[dict[str, Any] | None
     if field is None:
         yield None, whole
         return
-    for number, line in enumerate(whole.splitlines(), 1):
+    for number, line in enumerate(whole.split("\n"), 1):
         if not line.strip():
             continue
         try:
             row = json.loads(line)
             text = row[field]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise DataError(f"{file}, line {number}: no JSON object with a field {field!r}; check the file") from None
         if not isinstance(text, str):
             raise DataError(f"{file}, line {number}: {field!r} is no text; name another field")
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise DataError(f"{file}, line {number}: {field!r} holds half a character (\\ud800); mend it") from None
         yield row, text

@@ -116,19 +116,20 @@ def resumed(last: Head | None, anchor: Head, at: datetime, actor: str) -> Entry:
     return next_entry(gap, at, actor, "audit.resume", "audit", {"lost": lost, "head": anchor.hash})
 
 
-def verify(entries: Iterable[Entry], *anchors: Head) -> Verdict:
-    """Walk a chain from its beginning; an anchor is an entry that must be in it, or in a gap that is recorded."""
+def verify(entries: Iterable[Entry], anchor: Head | None = None, *heads: Head) -> Verdict:
+    """Walk a chain from its beginning. The anchor must be in it: who resumes after a loss anchors the entry that says
+    so. Heads that were noted elsewhere may also lie in a gap that is recorded."""
+    anchors = [*([anchor] if anchor else []), *heads]
     problems: list[str] = []
     gaps: list[str] = []
     covered: set[Head] = set()
     last, count = Head(0, START), 0
-    wanted = {anchor.sequence: anchor for anchor in anchors}
     for entry in entries:
         count += 1
         if entry.action == "audit.resume" and entry.sequence > last.sequence + 1 and entry.previous == last.hash:
             lost = Head(entry.sequence - 1, str(entry.detail.get("head")))
             gaps.append(f"entries {last.sequence + 1} to {lost.sequence} were lost with a restored backup")
-            covered.update(one for one in anchors if last.sequence < one.sequence < lost.sequence or one == lost)
+            covered.update(one for one in heads if last.sequence < one.sequence < lost.sequence or one == lost)
         elif entry.sequence != last.sequence + 1:
             problems.append(f"entry {entry.sequence} stands behind {last.sequence}: one was removed, inserted or moved")
         elif entry.previous != last.hash:
@@ -138,12 +139,12 @@ def verify(entries: Iterable[Entry], *anchors: Head) -> Verdict:
         ):
             problems.append(f"entry {entry.sequence} was changed")
         last = Head(entry.sequence, entry.hash)
-        if wanted.get(last.sequence) == last:
+        if last in anchors:
             covered.add(last)
-    for anchor in anchors:
-        if anchor not in covered:
+    for one in anchors:
+        if one not in covered:
             problems.append(
-                f"entry {anchor.sequence} is not the one that was anchored: the chain was rewritten, or its tail cut "
+                f"entry {one.sequence} is not the one that was anchored: the chain was rewritten, or its tail cut "
                 "off (after restoring a backup: candor audit resume)"
             )
     return Verdict(count, last if count else None, tuple(problems), tuple(gaps))

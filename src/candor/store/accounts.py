@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, func, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from candor.errors import ConfigError, DataError, KeysError
@@ -108,9 +108,16 @@ class Accounts:
             raise ConfigError(f"login {login!r}, its subject or its role cannot be taken; choose another") from None
         return Account(**values)
 
-    def find(self, name: str) -> Account | None:
-        """The account of a login or a subject."""
-        wanted = select(ACCOUNT).where(or_(ACCOUNT.c.login == name, ACCOUNT.c.oidc_subject == name))
+    def find(self, login: str) -> Account | None:
+        """The account of a login."""
+        return self._one(ACCOUNT.c.login == login)
+
+    def find_subject(self, subject: str) -> Account | None:
+        """The account of an OpenID subject; whoever takes logins from several issuers puts the issuer into it."""
+        return self._one(ACCOUNT.c.oidc_subject == subject)
+
+    def _one(self, which: ColumnElement[bool]) -> Account | None:
+        wanted = select(ACCOUNT).where(which)
         with self.vault.store.read() as connection:
             row = connection.execute(wanted).first()
         return None if row is None else account_of(row)

@@ -59,8 +59,8 @@ def verify_audit(store: Store, keys: KeyStore, *heads: Head) -> Verdict:
     anchor = keys.head()  # before the entries, which may grow meanwhile
     try:
         with store.read() as connection:
-            return verify(_entries(connection), *([anchor] if anchor else []), *heads)
-    except (ValueError, TypeError) as error:  # a time or a detail that is none
+            return verify(_entries(connection), anchor, *heads)
+    except (ValueError, TypeError, AttributeError) as error:  # a time or a detail that is none
         return Verdict(0, None, (f"an entry cannot be read, so it was changed ({error})",), ())
 
 
@@ -70,12 +70,24 @@ def resume_audit(store: Store, keys: KeyStore, now: datetime) -> Head:
         change = Audited(connection, now, _last(connection))
         anchor = keys.head()
         if anchor is None or (change.last and change.last.sequence >= anchor.sequence):
-            raise StorageError(f"{store.name} has all entries of its audit; there is nothing to resume")
-        entry = resumed(change.last, anchor, now, "candor")
-        change.add(entry)
-    head = Head(entry.sequence, entry.hash)
+            head = anchor and _resumed(connection, anchor)  # by a call that was killed before it anchored
+            if head is None:
+                raise StorageError(f"{store.name} has all entries of its audit; there is nothing to resume")
+        else:
+            entry = resumed(change.last, anchor, now, "candor")
+            change.add(entry)
+            head = Head(entry.sequence, entry.hash)
     keys.anchor(head)
     return head
+
+
+def _resumed(connection: Connection, anchor: Head) -> Head | None:
+    """The entry that says that everything up to the anchor was lost."""
+    row = connection.execute(select(AUDIT).where(AUDIT.c.sequence == anchor.sequence + 1)).first()
+    gone = connection.execute(select(AUDIT.c.hash).where(AUDIT.c.sequence == anchor.sequence)).first() is None
+    if row is None or not gone or row.action != "audit.resume" or row.detail.get("head") != anchor.hash:
+        return None
+    return Head(row.sequence, row.hash)
 
 
 def _last(connection: Connection) -> Head | None:

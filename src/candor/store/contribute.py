@@ -88,7 +88,10 @@ class _Pair:
     grant: Grant
     message: str
     draft: Draft
+    asked: Quasi
+    """What is left of the question."""
     quasi: Quasi
+    """What is left of both."""
     text: str
     """The answer that is to enter: as masked, or as somebody edited it."""
 
@@ -128,7 +131,8 @@ def _contribute(vault: Vault, steps: Steps) -> Contributed:
         elif review.state == "rejected":
             refused.append(pair)
         else:
-            ready.append(replace(pair, text=review.text))
+            text, own = steps.anonymise(review.text)  # people write names too
+            ready.append(replace(pair, text=text, quasi=tuple(sorted({*pair.asked, *own}))))
     batch = _alike(_few_of_each(ready, steps), steps)
     done = Contributed(len(pairs), unreadable, len(alike), waiting)
     if len(batch) < steps.min_pairs or len({pair.grant.account for pair in batch}) < steps.k:
@@ -161,7 +165,7 @@ def _read(vault: Vault, steps: Steps) -> tuple[list[_Pair], int]:
         question = {"role": "user", "content": prompt}
         lang = _language(prompt + answer)
         draft = Draft(messages=(question,), original=answer, method="user", lang=lang, problem=grant.review)
-        pairs.append(_Pair(grant, asked.id, draft, tuple(sorted({*left, *right})), answer))
+        pairs.append(_Pair(grant, asked.id, draft, tuple(left), tuple(sorted({*left, *right})), answer))
     return pairs, unreadable
 
 

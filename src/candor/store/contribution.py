@@ -5,13 +5,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 
 from candor import files
 from candor.errors import DataError
 from candor.governance.keys import bind
 from candor.store.database import Store
-from candor.store.user_tables import CONTRIBUTION, RECEIPT
+from candor.store.user_tables import AUDIT, CONSENT, CONTRIBUTION, RECEIPT
+
+_GIVEN = select(CONSENT.c.id).join(
+    AUDIT,
+    and_(AUDIT.c.action == "consent.give", AUDIT.c.object == CONSENT.c.id, AUDIT.c.actor == CONSENT.c.account),
+)
 
 
 @dataclass(frozen=True)
@@ -42,16 +47,19 @@ def batch_digest(rows: Iterable[Contribution]) -> str:
 
 
 def contributions(store: Store) -> Iterator[Contribution]:
-    """All contributed pairs, batch by batch. DataError for a batch without its receipts: rows that did not come by
-    `contribute`, or that were changed since."""
+    """All contributed pairs, batch by batch. DataError for a batch that the audit does not know, or without a receipt
+    for each of its pairs from a consent that was given: rows that did not come by `contribute`, or were changed since.
+    Whoever can write to the audit too is found by `verify_audit`."""
     with store.read() as connection:
         names = connection.execute(select(CONTRIBUTION.c.batch).distinct().order_by(CONTRIBUTION.c.batch)).scalars()
         for name in names.all():
             wanted = select(CONTRIBUTION).where(CONTRIBUTION.c.batch == name).order_by(CONTRIBUTION.c.id)
             rows = [Contribution(**row._mapping) for row in connection.execute(wanted)]
-            vouching = select(RECEIPT).where(RECEIPT.c.digest == batch_digest(rows))
-            receipts = connection.execute(vouching).all()
-            if sum(receipt.pairs_out for receipt in receipts) != len(rows):
+            digest = batch_digest(rows)
+            entered = select(AUDIT.c.detail).where(AUDIT.c.action == "contribution.batch", AUDIT.c.object == name)
+            audited = any(one.get("digest") == digest for one in connection.execute(entered).scalars())
+            vouching = select(RECEIPT.c.pairs_out).where(RECEIPT.c.digest == digest, RECEIPT.c.consent.in_(_GIVEN))
+            if not audited or sum(connection.execute(vouching).scalars()) != len(rows):
                 raise DataError(
                     f"batch {name} of contributions in {store.name} has no receipts: its {len(rows)} rows were changed "
                     "or did not come by consent; restore the store from a backup, or delete the batch"

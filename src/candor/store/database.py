@@ -309,7 +309,7 @@ def _engine(url: URL) -> Engine:
     # The driver begins no transactions of its own: it would do so too late for reads, and never for tables.
     arguments = {"timeout": BUSY_SECONDS, "isolation_level": None}
     engine = create_engine(url, connect_args=arguments, json_serializer=as_json)
-    pragmas = ("foreign_keys = ON", "synchronous = FULL", "secure_delete = ON")
+    pragmas = ("foreign_keys = ON", "synchronous = FULL", "secure_delete = ON", "recursive_triggers = ON")
     event.listen(engine, "connect", _run_on_connect(*[f"PRAGMA {pragma}" for pragma in pragmas]))
     event.listen(engine, "begin", _begin)
     return engine

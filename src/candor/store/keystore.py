@@ -209,6 +209,10 @@ class KeyStore:
             raise KeysError(f"conversation {conversation} was deleted; begin another one")
         if consent in dead:  # withdrawn while the message came in
             consent = None
+        for name in self._rings:
+            newest = connection.execute(select(func.max(RING.c.version)).where(RING.c.ring == name)).scalar()
+            if newest and newest > self._rings[name].versions[-1]:  # rotated since: the old version may go any day
+                raise missing_version(self._rings[name], newest)
         id, key = new_id(), new_key()
         review = new_id() if consent else None
         for name in (SERVICE, TRAINING) if consent else (SERVICE,):

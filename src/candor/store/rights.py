@@ -12,7 +12,7 @@ from candor.governance.consent import Consent, Withdrawal, in_force
 from candor.governance.keys import new_id
 from candor.store.accounts import Accounts, consents, the_account, the_conversation
 from candor.store.database import parts
-from candor.store.user_tables import CONSENT, MESSAGE, RECEIPT, REQUEST
+from candor.store.user_tables import ACCOUNT, CONSENT, MESSAGE, RECEIPT, REQUEST
 from candor.store.vault import Vault
 
 Wish = Literal["export", "delete conversation", "delete all", "withdraw"]
@@ -136,6 +136,8 @@ class Rights:
         """All that is kept of an account, as JSON values, times in ISO 8601; the hash of the password is left out."""
         with self.vault.change() as change:
             who = the_account(change.connection, account)
+            wanted = select(ACCOUNT.c.oidc_subject).where(ACCOUNT.c.id == account)
+            subject = change.connection.execute(wanted).scalar()
             given = consents(change.connection, account)
             taken = _receipts(change.connection, account)
             values = {"id": new_id(), "account": account, "kind": "export", "object": account}
@@ -147,7 +149,7 @@ class Rights:
             for one in accounts.conversations(account)
         ]
         return {
-            "account": _plain(who),
+            "account": _plain(who) | {"oidc_subject": subject},
             "consent": [_plain(one) for one in given],
             "receipts": [_plain(one) for one in taken],
             "requests": [_plain(one) for one in self.requests(account)],

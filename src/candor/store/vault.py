@@ -19,7 +19,7 @@ from candor.store.audit import Audited, audited
 from candor.store.database import Store, open_store, parts, utc_now
 from candor.store.keystore import Graves, KeyStore, Kind, open_keys
 from candor.store.tables import HISTORY, REVIEW
-from candor.store.user_tables import ACCOUNT, CONSENT, CONVERSATION, MESSAGE, REQUEST
+from candor.store.user_tables import ACCOUNT, AUDIT, CONSENT, CONVERSATION, MESSAGE, REQUEST
 
 _DOES: dict[str, tuple[Literal["account", "conversation", "consent"], Action]] = {
     "delete conversation": ("conversation", "conversation.delete"),
@@ -61,11 +61,14 @@ class Vault:
         with self.change() as change:
             _bury(change.connection, _unwanted(change.connection, graves))
             for row in requests:
-                mine = (REQUEST.c.id == row.id, REQUEST.c.done.is_(None))
-                done = change.connection.execute(update(REQUEST).where(*mine).values(done=change.now))
-                if done.rowcount:
-                    change.note(row.account, _DOES[row.kind][1], row.object)
+                action = _DOES[row.kind][1]
+                known = select(AUDIT.c.sequence).where(AUDIT.c.action == action, AUDIT.c.object == row.object)
+                if change.connection.execute(known).first() is None:
+                    change.note(row.account, action, row.object)
         self.store.forget(ACCOUNT, CONVERSATION, MESSAGE, REVIEW, HISTORY)
+        with self.store.write() as connection:  # last: until then it is gone on with
+            ids = [row.id for row in requests]
+            connection.execute(update(REQUEST).where(REQUEST.c.id.in_(ids)).values(done=self.clock()))
 
 
 @contextmanager

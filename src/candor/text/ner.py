@@ -5,18 +5,17 @@ from pathlib import Path
 from typing import Any
 
 from candor.errors import ConfigError
-from candor.governance.pii import IdentifierClass, Span
+from candor.governance.pii.spans import Span, class_of
 
 _TYPES = {
     "PER": "person", "PERSON": "person", "LOC": "location", "GPE": "location", "ADDRESS": "address",
     "ORG": "organisation", "ORGANIZATION": "organisation", "NORP": "attribute", "DATE": "date", "TIME": "date",
 }  # fmt: skip
-_DIRECT = ("person",)
 
 
 def ner_model(folder: str | Path) -> Callable[[str], list[Span]]:
     """What `Finder(model=...)` takes: a token-classification model of transformers, read from a folder and from nowhere
-    else. Its labels may be plain or of the BIO kind; those that are not known keep their name and are quasi.
+    else. Its labels may be plain or of the BIO kind; those that are not known are "other".
 
     Needs transformers; a folder that holds no such model is a ConfigError.
     """
@@ -39,9 +38,8 @@ def ner_model(folder: str | Path) -> Callable[[str], list[Span]]:
         spans = []
         for one in tag(text) if text.strip() else ():
             label = str(one["entity_group"])
-            kind = _TYPES.get(label.upper(), label.casefold())
-            identifier: IdentifierClass = "direct" if kind in _DIRECT else "quasi"
-            spans.append(Span(int(one["start"]), int(one["end"]), kind, identifier, "model"))
+            kind = _TYPES.get(label.upper(), "other")
+            spans.append(Span(int(one["start"]), int(one["end"]), kind, class_of(kind), "model"))
         return spans
 
     return find

@@ -115,3 +115,28 @@ def test_what_is_left_of_a_text_is_what_no_span_covers(text: str) -> None:
     done = pii.mask(text, action="redact")
     kept = [one for place, one in enumerate(text) if not any(s.start <= place < s.end for s in done.spans)]
     assert done.text.replace("████", "") == "".join(kept).replace("████", "")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "我的微信<wxid_abcdefghijklm>", "我的微信号：<lihuazhang>", "<zhang_wei:浙江>", "138<person>0013<age>8000",
+        "<date:1380s>", "<age:13-80>", "<location:王小明>",
+    ],
+)  # fmt: skip
+def test_no_tag_of_ones_own_hides_anything(text: str) -> None:
+    """What a tag may hold is what masking writes, and a tag tears no number apart."""
+    hidden = pii.mask(text).text
+    assert hide_tags(text).replace("▒", "") == text.replace("<person>", "").replace("<age>", "")
+    assert not any(part in hidden for part in ("wxid", "lihua", "0013", "浙江"))
+
+
+def test_masking_comes_to_an_end_that_stays() -> None:
+    for text in ("a@" * 40, "Mr " * 50, "王" * 60, "1 " * 90):
+        done = pii.mask(text).text
+        assert pii.mask(done).text == done
+
+
+def test_unknown_types_are_refused() -> None:
+    with pytest.raises(ConfigError, match="there is no type 'mobil'"):
+        pii.mask("x", types=["mobil"])

@@ -7,7 +7,7 @@ import pytest
 
 from candor.errors import DataError
 from candor.governance.pii.made import known_words, made
-from candor.governance.pii.tagger import TYPES, Tagger
+from candor.governance.pii.tagger import CLASSES, Tagger
 from candor.governance.pii.training import Annotated, annotated, common_words, train
 from candor.governance.pii.words import HAN, LOWER, NUMBER, TITLE, UPPER, Gazetteer, Words
 from candor.view import View
@@ -23,7 +23,7 @@ def small() -> Tagger:
 def test_made_texts_say_where_everything_is() -> None:
     texts = made(0, 40)
     assert texts == made(0, 40) and texts != made(1, 40)
-    assert {kind for one in texts for _, _, kind in one.spans} <= set(TYPES)
+    assert {kind for one in texts for _, _, kind in one.spans} <= set(CLASSES)
     for one in texts:
         assert all(0 <= start < end <= len(one.text) for start, end, _ in one.spans)
         assert all(one.text[start:end].strip() for start, end, _ in one.spans)

@@ -33,7 +33,7 @@ _NUMBER = r"(?:\d{1,3}(?:[,. ]\d{3})+(?!\d)(?:[.,]\d{1,2}(?!\d))?|\d+(?:[.,]\d{1
 _YUAN = "[万亿千百]*(?:元|块钱?|美元|美金|欧元|英镑|日元|港[元币]|台币|卢布|韩元|人民币|圆|角)"
 _LATIN = re.compile(
     rf"(?P<age>\d{{1,3}}(?:[- ]years?[- ]olds?(?![a-z])|\s?周?岁))"
-    rf"|(?P<date>{_DAY}(?:(?:,? (?:and|to|or) |\s?[-–,/]\s?){_DAY})*\s+(?:of\s+)?{_MONTH}(?:,?\s+{_YEAR})?"
+    rf"|(?P<date>{_DAY}(?:(?:,? (?:and|to|or) |\s?[-–,/]\s?){_DAY}){{0,6}}\s+(?:of\s+)?{_MONTH}(?:,?\s+{_YEAR})?"
     rf"|{_YEAR}(?P<y>[-/.]){_MONTH_NUMBER}(?P=y){_DAY}(?![\w/])"
     rf"|(?:{_DAY}(?P<d>[-/.]){_MONTH_NUMBER}(?P=d)|{_MONTH_NUMBER}/{_DAY}/)(?:{_YEAR}|\d\d(?!\d))(?![\w/])"
     rf"|{_YEAR}(?:\s?[-–/]\s?(?:{_YEAR}|\d\d(?!\d)))?s?(?![A-Za-z0-9/]|[.,]\d|\s?[年%号条页]))"

@@ -1,11 +1,12 @@
 """Everything together: identifiers by rule, dates and quantities, names by cue, the tagger, and all of it again."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from candor.governance.pii.dates import find_dates
 from candor.governance.pii.identifiers import find_identifiers
-from candor.governance.pii.masking import Action, Masked, hide_tags, without_tags
+from candor.governance.pii.lists import read_list
+from candor.governance.pii.masking import FILL, Action, Masked, hide_tags, without_tags
 from candor.governance.pii.masking import mask as mask_with
 from candor.governance.pii.names import again, find_names
 from candor.governance.pii.spans import IdentifierClass, Span, merge
@@ -19,7 +20,7 @@ class Finder:
     """What is looked for.
 
     >>> Finder(names=False).find("Call Mr Braun at 13800138000.")
-    [Span(start=17, end=28, type='phone', identifier_class='direct', rule='cn_mobile')]
+    [Span(start=17, end=28, type='phone', identifier_class='direct', rule='mobile, China')]
     """
 
     names: bool = True
@@ -36,7 +37,10 @@ class Finder:
     def find_all(self, texts: Sequence[str]) -> list[list[Span]]:
         """As `find`, of many texts together, which is faster for short ones."""
         hidden = [hide_tags(text) for text in texts]
-        found = [find_identifiers(text) for text in hidden]
+        found = [
+            find_identifiers(text) + (across_tags(text) if text is not came else [])
+            for text, came in zip(hidden, texts, strict=True)
+        ]
         if self.names:
             for spans, text in zip(found, hidden, strict=True):
                 spans += [*find_dates(text), *find_names(text)]
@@ -45,6 +49,7 @@ class Finder:
                     spans += more
         for spans, text in zip(found, hidden, strict=True):
             spans += self.model(text) if self.model else ()
+            spans[:] = [_grown(text, span) for span in spans]
             if self.names:
                 spans += again(text, spans)
         return [
@@ -66,6 +71,27 @@ class Finder:
         return mask_with(
             text, self.find, action=action, classes=classes, types=types, key=key, conversation=conversation
         )
+
+
+def across_tags(hidden: str) -> list[Span]:
+    """Identifiers whose parts stand on both sides of tags: tags in what somebody wrote must not tear them."""
+    kept = [place for place, one in enumerate(hidden) if one != FILL]
+    joined = "".join(hidden[place] for place in kept)
+    found = []
+    for span in find_identifiers(joined):
+        start, end = kept[span.start], kept[span.end - 1] + 1
+        if end - start > span.end - span.start:
+            found.append(replace(span, start=start, end=end))
+    return found
+
+
+def _grown(text: str, span: Span) -> Span:
+    """A Chinese name with the character behind it, where that can only be the rest of it."""
+    behind, more = text[span.end : span.end + 1], text[span.end + 1 : span.end + 2]
+    short = span.type == "person" and span.end - span.start == 2 and "\u4e00" <= text[span.start] <= "\u9fff"
+    if short and behind in read_list("given_zh") and not "\u4e00" <= more <= "\u9fff":
+        return replace(span, end=span.end + 1)
+    return span
 
 
 find = Finder().find

@@ -7,11 +7,14 @@ import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from itertools import count
 from typing import Literal
 
 from candor.errors import ConfigError
 from candor.governance.pii.lists import read_list
-from candor.governance.pii.spans import IdentifierClass, Span
+from candor.governance.pii.plain import AS_DIGITS
+from candor.governance.pii.spans import TYPES, IdentifierClass, Span
 
 Action = Literal["tag", "redact", "surrogate", "generalise"]
 Find = Callable[[str], list[Span]]
@@ -20,11 +23,14 @@ REDACTED = "████"
 _LETTERS = "bcdfghjklmnpqrstvwxz"
 _CODE = 8
 _TAG = re.compile(
-    rf"<[a-z][a-z_]{{1,23}}(?::(?:[{_LETTERS}]{{{_CODE}}}|\d{{4}}s|\d{{1,3}}-\d{{1,3}}|1e\d{{1,2}}|[\u4e00-\u9fff]{{2,3}}))?>|{REDACTED}"
+    # Only what masking writes: a value of another form, or of another type, could be what a tag is to hide.
+    rf"<(?:(?:{'|'.join(TYPES)})(?::[{_LETTERS}]{{{_CODE}}})?|date:(?:1[5-9]|20)\d0s|age:(?:0-9|(?P<ten>\d|1[0-2])0-(?P=ten)9)"
+    rf"|quantity:1e\d{{1,2}}|(?:address|location):(?:{'|'.join(read_list('provinces_zh'))}))>|{REDACTED}"
 )
 FILL = "▒"
 """What a finder sees in the place of a tag, as often as the tag has characters."""
-_ROUNDS = 20
+_ROUNDS = 8
+"""Rounds after which what is found is masked with all that touches it, so that there is an end to it."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,7 @@ def hide_tags(text: str) -> str:
     """`text` with signs that mean nothing in place of tags, as long as before."""
     if "<" not in text and REDACTED[0] not in text:
         return text
-    return _TAG.sub(lambda tag: FILL * len(tag[0]) if _is_tag(tag[0]) else tag[0], text)
+    return _TAG.sub(lambda tag: FILL * len(tag[0]), text)
 
 
 def without_tags(spans: Iterable[Span], hidden: str) -> list[Span]:
@@ -76,6 +82,12 @@ def mask(
 
     What is left is looked through again until nothing is found, because taking a name out may show the next one.
     """
+    if unknown := sorted(set(types or ()) - set(TYPES)):
+        near = get_close_matches(unknown[0], TYPES, 1)
+        raise ConfigError(
+            f"there is no type {unknown[0]!r}; "
+            + (f"did you mean {near[0]}?" if near else f"there are: {', '.join(TYPES)}")
+        )
     if action == "surrogate" and len(key) < 16:
         raise ConfigError("surrogates need a key of at least 16 bytes; give one that is kept apart from the texts")
 
@@ -84,13 +96,32 @@ def mask(
 
     spans: list[Span] = []
     current, pieces = text, [(0, 0, len(text))]  # (place in the current text, place in the original, length)
-    for _ in range(_ROUNDS):
-        new = [part for span in find(current) if wanted(span) for part in _to_original(span, pieces)]
+    for number in count():
+        found = [span for span in find(current) if wanted(span)]
+        if number >= _ROUNDS:
+            found = _with_touching(found, hide_tags(current))
+        new = [part for span in found for part in _to_original(span, pieces)]
         if not new:
             break
         spans = sorted([*spans, *new], key=lambda span: span.start)
         current, pieces = _render(text, spans, lambda span: _instead(text, span, action, key, conversation))
     return Masked(current, tuple(spans))
+
+
+def _with_touching(spans: Iterable[Span], hidden: str) -> list[Span]:
+    """The spans with all that stands between them and the next space or tag."""
+    found: list[Span] = []
+    for span in spans:
+        start, end = span.start, span.end
+        while start > (found[-1].end if found else 0) and not (
+            hidden[start - 1].isspace() or hidden[start - 1] == FILL
+        ):
+            start -= 1
+        while end < len(hidden) and not (hidden[end].isspace() or hidden[end] == FILL):
+            end += 1
+        if not found or span.start >= found[-1].end:
+            found.append(replace(span, start=start, end=end))
+    return found
 
 
 def _to_original(span: Span, pieces: Sequence[tuple[int, int, int]]) -> list[Span]:
@@ -134,9 +165,12 @@ def surrogate(value: str, kind: str, key: bytes, conversation: str) -> str:
     """Eight letters for a value: the same for one conversation whatever its spelling, not to be turned back without the
     key. Ten thousand values in one conversation are all
     told apart but with a chance of 0.2%."""
-    plain = "".join(one for one in unicodedata.normalize("NFKC", value).casefold() if one.isalnum())
+    value = unicodedata.normalize("NFKC", value).casefold()
     if kind == "person":
-        plain = re.sub("^(?:mr|mrs|ms|miss|dr|prof)(?=.)", "", plain)
+        value = re.sub(r"^(?:mrs|mr|ms|miss|dr|professor|prof)\.?\s+", "", value)
+    plain = "".join(one for one in value.translate(AS_DIGITS) if one.isalnum())
+    if kind == "phone":
+        plain = re.sub("^(?:00)?86(?=1)", "", plain)
     number = int.from_bytes(
         hmac.digest(key, "\0".join((conversation, kind, plain)).encode("utf-8", "replace"), hashlib.sha256)[:8]
     )
@@ -158,9 +192,3 @@ def general(value: str, kind: str) -> str:
     if kind in ("address", "location"):
         return next((name for name in read_list("provinces_zh") if len(name) <= 3 and plain.startswith(name)), "")
     return ""
-
-
-def _is_tag(tag: str) -> bool:
-    """Whether a tag hides nothing: its text is of the closed forms, and a place in it is a province."""
-    inner = tag.strip("<>").partition(":")[2]
-    return not inner or inner.isascii() or inner in read_list("provinces_zh")

@@ -7,18 +7,20 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 
+import ahocorasick
+
 from candor.governance.pii.lists import read_list
 from candor.governance.pii.spans import Span
 
 _CAPITAL = "A-ZÀ-ÖØ-ÞĀĂĄĆĈĊČĎĐĒĔĖĘĚĜĞĠĢĤĦĨĪĬĮİĴĶĹĻĽĿŁŃŅŇŊŌŎŐŒŔŖŘŚŜŞŠŢŤŦŨŪŬŮŰŲŴŶŸŹŻŽȘȚƏ"
-_PART = rf"[{_CAPITAL}](?:\.|[\w’']*\w)?(?:-[{_CAPITAL}](?:\.|\w*))*"
+_PART = rf"[{_CAPITAL}](?:\.|[\w’']{{0,30}}\w(?!\w))?(?:-[{_CAPITAL}](?:\.|\w{{0,30}}(?!\w))){{0,3}}"
 _LINK = r"(?:(?:van|von|de|der|den|du|la|le|del|di|da|dos|al|el|bin|ibn|zu|ten|ter|y|e)[ \u00a0])"
 _NAME = rf"(?:{_LINK}{{0,2}}{_PART})(?:[ \u00a0]?(?<=[. \u00a0]){_LINK}{{0,2}}{_PART}){{0,4}}"
 _TITLED = re.compile(
     rf"(?<![A-Za-z])(?:Mr|Mrs|Ms|Miss|Messrs|Mx|Dr|Prof(?:essor)?|Sir|Dame|Lady|Lord|Judge|Justice|Captain|Sergeant|"
     rf"Lieutenant|Colonel|Officer|Rev|Reverend|Mme|Mlle|Herr|Frau|Señora?)\.?[ \u00a0\n]"
     rf"(?:(?:and|&)[ ](?:Mr|Mrs|Ms|Dr)\.?[ ])?{_NAME}"
-    rf"(?:,? (?:and|&) (?=(?:Mr|Mrs|Ms|[{_CAPITAL}]\.))(?:(?:Mr|Mrs|Ms|Dr)\.? )?{_NAME})*"
+    rf"(?:,? (?:and|&) (?=(?:Mr|Mrs|Ms|[{_CAPITAL}]\.))(?:(?:Mr|Mrs|Ms|Dr)\.? )?{_NAME}){{0,8}}"
 )
 _CUED = re.compile(
     rf"(?<![A-Za-z])(?:[Mm]y name is|[Hh]is name is|[Hh]er name is|[Nn]amed|[Nn]ame:|[Cc]ontact:|[Pp]atient:|[Dd]ear|"
@@ -173,23 +175,25 @@ def _chinese_places(text: str) -> Iterator[Span]:
 
 def again(text: str, found: Iterable[Span]) -> list[Span]:
     """The other places of the people that were found: whole names, and of Latin ones each long part."""
-    names: dict[str, None] = {}
-    for span in found:
-        if span.type != "person":
-            continue
-        name = re.sub(r"^(?:Mr|Mrs|Ms|Miss|Dr|Prof)\.?\s", "", text[span.start : span.end])
-        names.setdefault(name)
-        for part in re.findall(rf"[{_CAPITAL}]\w+(?:-\w+)*", name):
-            if not re.search(rf"\b{re.escape(part.lower())}\b", text):  # a word as well as a name, here at least
-                names.setdefault(part)
-    names = {name: None for name in names if len(name) > (1 if "\u4e00" <= name[:1] <= "\u9fff" else 2)}
-    if not names:
+    small = {word[0] for word in re.finditer(r"\b[a-z]+\b", text)}
+    names: set[str] = set()
+    for name in {text[span.start : span.end] for span in found if span.type == "person"}:
+        name = re.sub(r"^(?:Mrs|Mr|Ms|Miss|Dr|Prof)\.?\s", "", name)
+        names.add(name)
+        # A part that is a word as well, here at least, is none.
+        names.update(part for part in re.findall(rf"[{_CAPITAL}]\w+(?:-\w+)*", name) if part.lower() not in small)
+    automaton = ahocorasick.Automaton()
+    for name in names:
+        if len(name) > (1 if "\u4e00" <= name[:1] <= "\u9fff" else 2):
+            automaton.add_word(name, len(name))
+    if not len(automaton):
         return []
-    pattern = "|".join(sorted(map(re.escape, names), key=lambda name: (-len(name), name)))
+    automaton.make_automaton()
+    places = [(end + 1 - size, end + 1) for end, size in automaton.iter(text)]
     return [
-        Span(*one.span(), "person", "direct", "again")
-        for one in re.finditer(rf"(?:{pattern})", text)
-        if one[0][0] >= "\u3000" or not (_joins(text, one.start() - 1) or _joins(text, one.end()))
+        Span(start, end, "person", "direct", "again")
+        for start, end in places
+        if text[start] >= "\u3000" or not (_joins(text, start - 1) or _joins(text, end))
     ]
 
 

@@ -21,7 +21,7 @@ _PERSONAL_URL = Rule("URL with credentials or personal values", "url")
 _DOTTED = r"[0-9]{1,3}(?:[ \r\n]{0,2}[.。][ \r\n]{0,2}[0-9]{1,3}){3}"
 _TORN_OCTET = r"(?=[0-9.\r\n]{8,18})[0-9]{1,3}(?:\.[0-9]{1,3}){0,3}[\r\n]{1,2}[0-9]{1,2}(?:\.[0-9]{1,3}){0,3}"
 _IPV4 = Rule("IPv4, RFC 791", "ip_address")
-_WHOLE_IPV4 = re.compile(rf"(?<![0-9A-Za-z.])({_DOTTED})(?![0-9A-Za-z]|[.][0-9])")
+_WHOLE_IPV4 = re.compile(rf"(?:(?<![0-9A-Za-z.])|(?<=[Ii][Pp]))({_DOTTED})(?![0-9A-Za-z]|[.][0-9])")
 _TORN_IPV4 = re.compile(rf"(?<![0-9A-Za-z.])({_TORN_OCTET})(?![0-9A-Za-z]|[.][0-9])")
 _IPV6 = Rule("IPv6, RFC 4291", "ip_address")
 _HEXES = re.compile(
@@ -45,7 +45,9 @@ _OCTET, _COLON, _HYPHEN = (
 _MAC = Rule(
     "MAC, IEEE 802",
     "mac_address",
-    re.compile(rf"{BEFORE}({_OCTET}(?:{_COLON}{_OCTET}){{5}}|{_OCTET}(?:{_HYPHEN}{_OCTET}){{5}}){AFTER}"),
+    re.compile(
+        rf"(?:{BEFORE}|(?<=[Mm][Aa][Cc]))({_OCTET}(?:{_COLON}{_OCTET}){{5}}|{_OCTET}(?:{_HYPHEN}{_OCTET}){{5}}){AFTER}"
+    ),
 )
 _DASHES = re.compile(r"-[\r\n]{0,2}[0-9A-Fa-f][\r\n]{0,2}[0-9A-Fa-f][\r\n]{0,2}-")
 

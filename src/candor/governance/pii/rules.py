@@ -13,7 +13,7 @@ Found = tuple[int, int, "Rule"]
 BEFORE = "(?<![0-9A-Za-z])"
 AFTER = "(?![0-9A-Za-z])"
 """Han characters are letters to `\\b`; these see the border between them and ASCII."""
-_BLANK = "[ \\t\\r\\n\"'“”‘’*`_|]{0,4}"
+_BLANK = "[<《 \\t\\r\\n\"'“”‘’*`_|]{0,4}"
 _WORD = (
     "号码?|码|编号|帐号|账号|账户|单号|代码|(?:numbers?|nos?|num|nr|id|is|was|are|code|card|record|account|acct|info"
     "|details?|for|the|my|your|his|her)\\.?(?![a-z])|[:=#№\\-,\\[(，]|是|为|叫|有|加|了|我的?|[(][^()\\n]{1,12}[)]"

@@ -7,6 +7,26 @@ from typing import Literal
 IdentifierClass = Literal["direct", "quasi"]
 
 
+DIRECT = (
+    "resident_id", "residence_permit", "travel_permit", "passport", "driver_licence", "ssn", "tax_id", "national_id",
+    "credit_code", "plate", "vin", "imei", "phone", "wechat", "qq", "alipay", "email", "handle", "bank_card",
+    "bank_account", "bank_routing", "iban", "crypto_address", "ip_address", "mac_address", "secret", "case_number",
+    "tracking_number", "order_number", "medical_record", "student_number", "employee_number", "person", "code",
+)  # fmt: skip
+"""Types of what tells who somebody is by itself."""
+QUASI = (
+    "url", "zip_code", "reference_number", "address", "location", "organisation", "attribute", "date", "age",
+    "quantity", "other",
+)  # fmt: skip
+"""Types of what tells it together with others; a URL with credentials or personal values is direct all the same."""
+TYPES = DIRECT + QUASI
+
+
+def class_of(kind: str) -> IdentifierClass:
+    """The class of a type."""
+    return "direct" if kind in DIRECT else "quasi"
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """One identifier in a text."""
@@ -16,7 +36,7 @@ class Span:
     end: int
     """... and the one behind the last."""
     type: str
-    """What it is: `phone`, `resident_id`, `email` ..."""
+    """What it is, one of `TYPES`: `phone`, `resident_id`, `email` ..."""
     identifier_class: IdentifierClass
     """Whether it names one person by itself, or only with others of its kind."""
     rule: str

@@ -14,15 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from candor.files import read_arrays, write_arrays
-from candor.governance.pii.spans import IdentifierClass, Span
+from candor.governance.pii.spans import Span, class_of
 from candor.governance.pii.words import HAN, Gazetteer, Words
 
 Reals = NDArray[np.float32]
 
-TYPES = ("", "person", "location", "organisation", "attribute", "code", "date", "quantity", "other")
+CLASSES = ("", "person", "location", "organisation", "attribute", "code", "date", "quantity", "other")
 """What a word may be part of; nothing is the first."""
-DIRECT = ("person", "code")
-"""Types that tell who somebody is by themselves."""
 THRESHOLD = 0.85
 """A word is masked where the chance that it is part of nothing is lower: rather too many than one too few."""
 HAN_SHARE = 0.6
@@ -119,9 +117,9 @@ class Tagger:
         )  # fmt: skip
         for document, start, end, kind in rows:
             spans, text = found[document], texts[document]
-            if spans and spans[-1].type == TYPES[kind] and not text[spans[-1].end : start].strip(" .'’-"):
+            if spans and spans[-1].type == CLASSES[kind] and not text[spans[-1].end : start].strip(" .'’-"):
                 start = spans.pop().start
-            spans.append(Span(start, end, TYPES[kind], identifier_class(TYPES[kind]), "tagger"))
+            spans.append(Span(start, end, CLASSES[kind], class_of(CLASSES[kind]), "tagger"))
         return [
             [one for one in spans if one.end - one.start > 1 or text[one.start] < "\u3000"]
             for spans, text in zip(found, texts, strict=True)
@@ -136,11 +134,6 @@ class Tagger:
     def load(cls, path: Path = WEIGHTS) -> "Tagger":
         """Read the weights, once for each path."""
         return _load(path)
-
-
-def identifier_class(kind: str) -> IdentifierClass:
-    """Whether a type tells who somebody is by itself."""
-    return "direct" if kind in DIRECT else "quasi"
 
 
 _PARTS = tuple((layer, part) for layer in ("first", "second") for part in ("table", "scale", "dense"))

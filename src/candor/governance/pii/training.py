@@ -9,7 +9,7 @@ import numpy as np
 
 from candor.governance.pii.masking import FILL
 from candor.governance.pii.tab import TabDocument
-from candor.governance.pii.tagger import BITS, TYPES, Layer, Reals, Tagger, first_inputs, second_inputs, softmax
+from candor.governance.pii.tagger import BITS, CLASSES, Layer, Reals, Tagger, first_inputs, second_inputs, softmax
 from candor.governance.pii.words import Gazetteer, Words
 from candor.records import Progress, no_progress
 from candor.view import Ints
@@ -77,7 +77,7 @@ def train(
     target, inputs = _targets(words, documents), first_inputs(words)
     rows = (words.features >> np.uint32(32 - BITS)).astype(np.int64)
     fold = words.document % FOLDS
-    said = np.zeros((len(words), len(TYPES)), np.float32)
+    said = np.zeros((len(words), len(CLASSES)), np.float32)
     for number in range(FOLDS):
         progress(number, FOLDS + 2, f"part {number + 1} of {FOLDS}")
         seen, other = fold != number, fold == number
@@ -96,15 +96,15 @@ def _targets(words: Words, documents: Sequence[Annotated]) -> Ints:
         for start, end, kind in document.spans:
             low = np.searchsorted(words.ends, first + start, "right")
             high = np.searchsorted(words.starts, first + end, "left")
-            found[low:high] = TYPES.index(kind)
+            found[low:high] = CLASSES.index(kind)
     return found
 
 
 def _fit(rows: Ints, inputs: Reals, target: Ints, seed: int) -> Layer:
     """A layer by AdaGrad (Duchi et al., 2011) on softmax regression; some features are left out at random each time."""
     chance = np.random.default_rng(seed)
-    table = np.zeros((1 << BITS, len(TYPES)), np.float32)
-    dense = np.zeros((inputs.shape[1], len(TYPES)), np.float32)
+    table = np.zeros((1 << BITS, len(CLASSES)), np.float32)
+    dense = np.zeros((inputs.shape[1], len(CLASSES)), np.float32)
     table_sum, dense_sum = np.full_like(table, 0.01), np.full_like(dense, 0.01)
     for epoch in range(EPOCHS):
         rate = RATE * 0.8**epoch
