@@ -72,6 +72,8 @@ def test_train_and_score(tmp_path: Path, candor_command: Callable[..., Result]) 
     assert code == 0 and "entity recall, direct  1.000" in out
     code, out, _ = candor_command("privacy", "train", path, "--texts", "20", "--out", tmp_path / "t.npz")
     assert code == 0 and (tmp_path / "t.npz").exists()
+    code, out, _ = candor_command("privacy", "score", path, "--tagger", tmp_path / "t.npz")
+    assert code == 0 and "entity recall" in out
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def test_a_local_model_finds_more(folder: Path) -> None:
     assert {span.type for span in spans} == {"person"} and {span.rule for span in spans} == {"model"}
     assert (spans[0].start, spans[-1].end) == (0, 13)
     assert find("") == []
-    assert Finder(model=find, tagger=0).mask("zorp").text == "<person>"
+    assert Finder(model=find, threshold=0).mask("zorp").text == "<person>"
 
 
 def test_what_is_no_model_is_refused(tmp_path: Path) -> None:

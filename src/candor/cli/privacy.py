@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -22,6 +23,7 @@ Text = Annotated[str, typer.Argument(metavar="FILE", help="Text, or JSONL with -
 Field = Annotated[str | None, typer.Option(help="Field of each line of a JSONL file that holds the text.")]
 Classes = Annotated[str, typer.Option(help="direct (who somebody is), quasi (what describes them), or both.")]
 Names = Annotated[bool, typer.Option(help="Names, places, dates and the like too, not only identifiers by rule.")]
+Tagger = Annotated[Path | None, typer.Option(help="Weights of candor privacy train [those of the package].")]
 Model = Annotated[Path | None, typer.Option(help="Folder of a token-classification model that finds more.")]
 
 
@@ -41,6 +43,7 @@ def mask(
     key: Annotated[Path | None, typer.Option(help="For surrogates: file with at least 16 bytes of key.")] = None,
     conversation: Annotated[str, typer.Option(help="For surrogates: codes are equal within a conversation only.")] = "",
     names: Names = True,
+    tagger: Tagger = None,
     model: Model = None,
 ) -> None:
     """Write a text without what tells who somebody is. A text that is masked stays as it is.
@@ -54,7 +57,7 @@ def mask(
 
     if action not in ("tag", "redact", "surrogate", "generalise"):
         raise ConfigError(f"--action {action!r} is none of tag, redact, surrogate, generalise")
-    finder = _finder(names, model)
+    finder = _finder(names, tagger, model)
     secret = _read(str(key)) if key else b""
     wanted = cast("tuple[IdentifierClass, ...]", _classes(classes))
     some = types.split(",") if types else None
@@ -75,8 +78,9 @@ def mask(
 
 
 @app.command()
-def find(file: Text, field: Field = None, names: Names = True, model: Model = None) -> None:
-    """Print what is found as JSON lines: start, end (code points), type, class, rule, and the number of the text.
+def find(file: Text, field: Field = None, names: Names = True, tagger: Tagger = None, model: Model = None) -> None:
+    """Print what is found as JSON lines: number of the text, start, end (code points), type,
+    identifier_class (direct, quasi), rule.
 
     \b
     candor privacy find letter.txt
@@ -85,7 +89,7 @@ def find(file: Text, field: Field = None, names: Names = True, model: Model = No
 
     from candor import files
 
-    finder = _finder(names, model)
+    finder = _finder(names, tagger, model)
     for number, (_, text) in enumerate(_texts(file, field)):
         for span in finder.find(text):
             console.stream(files.json_line({"text": number, **asdict(span)}))
@@ -96,6 +100,7 @@ def score(
     file: Annotated[Path, typer.Argument(help="JSONL annotated as the Text Anonymization Benchmark is.")],
     only: Annotated[Path | None, typer.Option(help="File with the ids of the documents to score, one a line.")] = None,
     names: Names = True,
+    tagger: Tagger = None,
     model: Model = None,
 ) -> None:
     """Measure masking on annotated documents: entity recall (every mention masked) and token precision.
@@ -112,7 +117,7 @@ def score(
         documents = [one for one in documents if one.id in ids]
         if not documents:
             raise DataError(f"{file} holds none of the ids of {only}; check both")
-    finder = _finder(names, model)
+    finder = _finder(names, tagger, model)
     found = score_of(documents, [finder.find(one.text) for one in documents])
     terminal = console.Terminal()
     terminal.table(
@@ -279,14 +284,16 @@ def _plain(n: int, seed: int) -> list[str]:
     return found
 
 
-def _finder(names: bool, model: Path | None) -> "Finder":
+def _finder(names: bool, tagger: Path | None, model: Path | None) -> "Finder":
     from candor.governance.pii import Finder
+    from candor.governance.pii.tagger import WEIGHTS
 
+    found = Finder(names=names, tagger=tagger or WEIGHTS)
     if model is None:
-        return Finder(names=names)
+        return found
     from candor.text.ner import ner_model
 
-    return Finder(names=names, model=ner_model(model))
+    return replace(found, model=ner_model(model))
 
 
 def _classes(classes: str) -> tuple[str, ...]:

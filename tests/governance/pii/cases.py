@@ -8,7 +8,7 @@ import string
 from itertools import islice
 from typing import NamedTuple
 
-from tests.governance.pii.identifiers import AREAS, MAKERS, SMALL_AREAS, digits, is_identifier
+from tests.governance.pii.generated import AREAS, MAKERS, SMALL_AREAS, digits, is_identifier
 
 CONTEXTS = ("glued", "punctuated", "english")
 DISGUISES = ("none", "wide", "numerals", "grouped", "zero_width", "line_break")

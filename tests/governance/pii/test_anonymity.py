@@ -1,11 +1,10 @@
 """k-anonymity, the linkage attack and the gate, against counting by hand and by brute force."""
 
 import random
-from collections import Counter
 
 import pytest
 
-from candor.governance.pii.anonymity import Linkage, anonymity, left, linkage, missing, with_k
+from candor.governance.pii.anonymity import Linkage, alike, anonymity, left, linkage, missing
 
 
 def test_what_is_left_of_a_masked_text() -> None:
@@ -25,25 +24,10 @@ def test_k_is_the_number_of_records_that_are_alike() -> None:
     assert anonymity([]).lowest == 0 and anonymity([]).mean_risk == 0.0
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_a_pool_is_brought_to_k(seed: int) -> None:
-    chance = random.Random(seed)
-    texts = [
-        f"<age:{chance.choice(('20-29', '30-39', '70-79'))}> {chance.choice(('nurse', 'baker', 'clerk', 'x'))} in "
-        f"<location:{chance.choice(('浙江', '北京', '西藏'))}>"
-        for _ in range(60)
-    ]
-    pool = with_k(texts, 5)
-    counts = Counter(map(left, pool.texts))  # an own count
-    assert all(counts[left(text)] >= 5 for text in pool.texts)
-    assert len(pool.kept) + pool.dropped == len(texts) and len(pool.texts) == len(pool.kept)
-    assert all(text in (texts[place], text) for text, place in zip(pool.texts, pool.kept, strict=True))
-    assert with_k(pool.texts, 5).texts == pool.texts
-
-
-def test_a_record_that_stands_alone_goes() -> None:
-    pool = with_k(["a nurse"] * 5 + ["an astronomer and pilot"], 5)
-    assert pool.kept == (0, 1, 2, 3, 4) and pool.dropped == 1
+def test_records_of_one_user_count_once() -> None:
+    same, other = ("nurse",), ("baker",)
+    assert alike([same, same, same, other], [0, 0, 1, 2], 2) == [True, True, True, False]
+    assert alike([same, same], [0, 0], 2) == [False, False]
 
 
 def _authors(n: int, seed: int) -> tuple[list[str], list[str]]:

@@ -92,40 +92,6 @@ def alike(left: Sequence[tuple[str, ...]], users: Sequence[int], k: int) -> list
 
 
 @dataclass(frozen=True)
-class Pool:
-    """What of a pool may be kept."""
-
-    texts: tuple[str, ...]
-    """The records that stay, in their order, some made more general."""
-    kept: tuple[int, ...]
-    """Their places among those that came."""
-    widened: int
-    """Records whose general values were taken out."""
-    dropped: int
-    """Records that stood alone even so."""
-
-
-def with_k(texts: Sequence[str], k: int) -> Pool:
-    """The records of a pool that are k-anonymous: those that are not lose their general values first, and are left out
-    if that does not help; until all that stay are."""
-    now = dict(enumerate(texts))
-    widened: set[int] = set()
-    while True:
-        places = list(now)
-        alone = [places[at] for at in anonymity([now[place] for place in places]).below(k)]
-        if not alone:
-            break
-        some = [place for place in alone if place not in widened and _GENERAL.search(now[place])]
-        for place in some:
-            now[place] = _GENERAL.sub(r"<\1>", now[place])
-        widened.update(some)
-        if not some:
-            for place in alone:
-                del now[place]
-    return Pool(tuple(now.values()), tuple(now), len(widened & now.keys()), len(texts) - len(now))
-
-
-@dataclass(frozen=True)
 class Linkage:
     """What the attack reached."""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from candor.governance.pii.dates import find_dates
 from candor.governance.pii.identifiers import find_identifiers
@@ -10,7 +11,7 @@ from candor.governance.pii.masking import FILL, Action, Masked, hide_tags, witho
 from candor.governance.pii.masking import mask as mask_with
 from candor.governance.pii.names import again, find_names
 from candor.governance.pii.spans import IdentifierClass, Span, merge
-from candor.governance.pii.tagger import THRESHOLD, Tagger
+from candor.governance.pii.tagger import THRESHOLD, WEIGHTS, Tagger
 
 Model = Callable[[str], Iterable[Span]]
 
@@ -25,8 +26,10 @@ class Finder:
 
     names: bool = True
     """Names, addresses, organisations, dates and quantities too, not only identifiers by rule."""
-    tagger: float = THRESHOLD
+    threshold: float = THRESHOLD
     """What the tagger masks: words that are part of nothing with a lower chance than this; 0 for nothing."""
+    tagger: Path = WEIGHTS
+    """Weights of the tagger."""
     model: Model | None = None
     """Another model that finds more, called with each text."""
 
@@ -44,8 +47,9 @@ class Finder:
         if self.names:
             for spans, text in zip(found, hidden, strict=True):
                 spans += [*find_dates(text), *find_names(text)]
-            if self.tagger:
-                for spans, more in zip(found, Tagger.load().find(hidden, self.tagger), strict=True):
+            if self.threshold:
+                tagger = Tagger.load(self.tagger)
+                for spans, more in zip(found, tagger.find(hidden, self.threshold), strict=True):
                     spans += more
         for spans, text in zip(found, hidden, strict=True):
             spans += self.model(text) if self.model else ()

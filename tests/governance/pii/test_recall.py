@@ -6,7 +6,7 @@ import pytest
 
 from candor.governance.pii import Finder
 from tests.governance.pii.cases import CONTEXTS, DISGUISES, GROUPS, NUMERALS, Case, cases, clean_text, plain_numbers
-from tests.governance.pii.identifiers import (
+from tests.governance.pii.generated import (
     MAKERS,
     credit_check,
     iban_check,
