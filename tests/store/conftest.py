@@ -3,7 +3,7 @@
 import os
 import re
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -154,20 +154,8 @@ def mask(found: str) -> tuple[str, list[str]]:
     return masked, re.findall(r"works at (\w+)", masked)
 
 
-def alike(k: int) -> Callable[[Sequence[tuple[str, ...]], Sequence[int]], list[bool]]:
-    """A small k-check: as many users share all that narrows down, or nothing does."""
-
-    def check(quasi: Sequence[tuple[str, ...]], users: Sequence[int]) -> list[bool]:
-        sharing: dict[tuple[str, ...], set[int]] = {}
-        for one, user in zip(quasi, users, strict=True):
-            sharing.setdefault(one, set()).add(user)
-        return [not one or len(sharing[one]) >= k for one in quasi]
-
-    return check
-
-
 def steps(*, k: int = 3, min_pairs: int = 6, sample: float = 0.0) -> Steps:
-    return Steps(mask, alike(k), {"pii": "test", "k_check": "test"}, k=k, min_pairs=min_pairs, sample=sample)
+    return Steps(mask, {"pii": "test"}, k=k, min_pairs=min_pairs, sample=sample)
 
 
 def consistent(store: Store) -> None:

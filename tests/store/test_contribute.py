@@ -29,7 +29,7 @@ from candor.store.audit import verify_audit
 from candor.store.contribution import Contribution, batch_digest
 from candor.store.review import to_json
 from candor.store.user_tables import CONSENT
-from tests.store.conftest import Place, alike, mask, steps, talk
+from tests.store.conftest import Place, mask, steps, talk
 from tests.store.raw import Backup, bare, everything, put, rows
 
 USERS = [f"user-{number}" for number in range(4)]
@@ -66,7 +66,7 @@ def test_consented_pairs_enter_masked_with_a_receipt_for_each_consent(
         for login in USERS:
             (receipt,) = rights.receipts(talks[login][0])
             assert (receipt.pairs_in, receipt.pairs_out, receipt.k) == (2, 2, 3)
-            assert receipt.steps == {"pii": "test", "k_check": "test"}
+            assert receipt.steps == {"pii": "test"}
             consent = rights.consent(talks[login][0])
             assert consent and receipt.consent == consent.id
         assert rights.receipts(talks["silent"][0]) == []
@@ -374,4 +374,4 @@ def test_workers_at_once_take_nothing_twice(where: Place, talks: dict[str, tuple
 @pytest.mark.parametrize("wrong", [{"k": 1}, {"k": 9, "min_pairs": 5}, {"sample": 1.5}, {"sample": float("nan")}])
 def test_steps_that_protect_nobody_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ConfigError):
-        Steps(mask, alike(2), {}, **wrong)  # type: ignore[arg-type]
+        Steps(mask, {}, **wrong)  # type: ignore[arg-type]

@@ -194,28 +194,14 @@ def contribute(
     \b
     candor privacy contribute --training training.json --out users.jsonl
     """
-    from candor.governance.pii import VERSION, Finder
-    from candor.governance.pii.anonymity import alike, left
+    from candor.governance.pii import VERSION, anonymise
     from candor.store import Steps, open_store, open_vault, write_contributions
     from candor.store import contribute as take
     from candor.store.audit import verify_audit
     from candor.store.key_tables import KEYS
     from candor.store.rings import load_ring
 
-    finder = Finder()
-
-    def anonymise(text: str) -> tuple[str, tuple[str, ...]]:
-        masked = finder.mask(text, action="generalise").text
-        return masked, left(masked)
-
-    steps = Steps(
-        anonymise,
-        lambda quasi, users: alike(quasi, users, k),
-        {"pii": str(VERSION), "k_check": "1"},
-        k=k,
-        min_pairs=min_pairs,
-        sample=sample,
-    )
+    steps = Steps(anonymise, {"pii": str(VERSION)}, k=k, min_pairs=min_pairs, sample=sample)
     terminal = console.Terminal()
     for database, schema in ((store, None), (keys, KEYS)):
         open_store(database, create=False, schema=schema).close()  # a typing error makes no new one

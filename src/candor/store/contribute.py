@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Row, and_, bindparam, delete, func, insert, s
 
 from candor.errors import ConfigError, DataError, KeysError, StorageError
 from candor.governance.keys import new_id, open_sealed
+from candor.governance.pii.anonymity import alike
 from candor.store.accounts import message_bound
 from candor.store.audit import Audited, verify_audit
 from candor.store.contribution import Contribution, batch_digest
@@ -36,18 +37,15 @@ _TRIES = 5
 class Steps:
     """How pairs are made safe; callables of `governance`, or of whoever runs this.
 
-    >>> Steps(anonymise=mask, k_check=count_alike, versions={"pii": "2", "k_check": "1"}, k=20)
+    >>> Steps(anonymise, versions={"pii": "2"}, k=20)
     """
 
     anonymise: Callable[[str], tuple[str, Sequence[str]]]
     """A text -> the masked text, and the quasi-identifiers left in it. The same text always gives the same."""
-    k_check: Callable[[Sequence[Quasi], Sequence[int]], Sequence[bool]]
-    """The quasi-identifiers of all pairs, and the number of each one's user -> whether it cannot be told apart from
-    those of k users."""
     versions: Mapping[str, str]
-    """Versions of both, and of whatever else the receipt should name."""
+    """Versions of what it does, for the receipt."""
     k: int = 20
-    """Fewest users of a batch, and what `k_check` is to hold to (GB/T 42460-2023, annex D)."""
+    """Fewest users of a batch, and that a pair cannot be told apart from (GB/T 42460-2023, annex D)."""
     min_pairs: int = 100
     """Fewest pairs of a batch; no user has more than `min_pairs // k` of them."""
     sample: float = 0.1
@@ -119,10 +117,10 @@ def contribute(vault: Vault, steps: Steps) -> Contributed:
 
 def _contribute(vault: Vault, steps: Steps) -> Contributed:
     pairs, unreadable = _read(vault, steps)
-    alike = _alike(pairs, steps)
-    decided = _ask_people(vault, [pair for pair in alike if _sampled(pair, steps)], pairs)
+    passed = _alike(pairs, steps)
+    decided = _ask_people(vault, [pair for pair in passed if _sampled(pair, steps)], pairs)
     ready, refused, waiting = [], [], 0
-    for pair in alike:
+    for pair in passed:
         review = decided.get(pair.review)
         if not _sampled(pair, steps):
             ready.append(pair)
@@ -134,7 +132,7 @@ def _contribute(vault: Vault, steps: Steps) -> Contributed:
             text, own = steps.anonymise(review.text)  # people write names too
             ready.append(replace(pair, text=text, quasi=tuple(sorted({*pair.asked, *own}))))
     batch = _alike(_few_of_each(ready, steps), steps)
-    done = Contributed(len(pairs), unreadable, len(alike), waiting)
+    done = Contributed(len(pairs), unreadable, len(passed), waiting)
     if len(batch) < steps.min_pairs or len({pair.grant.account for pair in batch}) < steps.k:
         return done
     if problems := verify_audit(vault.store, vault.keys).problems:
@@ -210,8 +208,8 @@ def _alike(pairs: Sequence[_Pair], steps: Steps) -> list[_Pair]:
     left = list(pairs)
     while left:
         users = {account: number for number, account in enumerate(sorted({pair.grant.account for pair in left}))}
-        passed = steps.k_check([pair.quasi for pair in left], [users[pair.grant.account] for pair in left])
-        kept = [pair for pair, alike in zip(left, passed, strict=True) if alike]
+        passed = alike([pair.quasi for pair in left], [users[pair.grant.account] for pair in left], steps.k)
+        kept = [pair for pair, passes in zip(left, passed, strict=True) if passes]
         if len(kept) == len(left):
             break
         left = kept

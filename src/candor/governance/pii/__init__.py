@@ -5,11 +5,11 @@
 '我叫<person>，电话<phone>'
 """
 
-from candor.governance.pii.finder import Finder, find, mask
+from candor.governance.pii.finder import Finder, anonymise, find, mask
 from candor.governance.pii.masking import Action, Masked
 from candor.governance.pii.spans import IdentifierClass, Span
 
 VERSION = 1
 """Goes up when something else is found or masked."""
 
-__all__ = ["VERSION", "Action", "Finder", "IdentifierClass", "Masked", "Span", "find", "mask"]
+__all__ = ["VERSION", "Action", "Finder", "IdentifierClass", "Masked", "Span", "anonymise", "find", "mask"]

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from candor.governance.pii.anonymity import left
 from candor.governance.pii.dates import find_dates
 from candor.governance.pii.identifiers import find_identifiers
 from candor.governance.pii.lists import read_list
@@ -96,6 +97,12 @@ def _grown(text: str, span: Span) -> Span:
     if short and behind in read_list("given_zh") and not "\u4e00" <= more <= "\u9fff":
         return replace(span, end=span.end + 1)
     return span
+
+
+def anonymise(text: str) -> tuple[str, tuple[str, ...]]:
+    """A text with everything made general, and what in it still describes a person: see `anonymity.left`."""
+    masked = Finder().mask(text, action="generalise").text
+    return masked, left(masked)
 
 
 find = Finder().find
