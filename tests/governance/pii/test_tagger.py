@@ -72,7 +72,7 @@ def test_features_do_not_depend_on_the_neighbours_in_a_batch() -> None:
     gazetteer = Gazetteer.made(known_words(["court"]))
     alone = Words([COURT], gazetteer).features
     batch = Words(["Somebody else here", COURT, "Mr Other"], gazetteer)
-    assert np.array_equal(batch.features[batch.document == 1], alone)
+    assert np.array_equal(batch.features[:, batch.document == 1], alone)
 
 
 def test_lists_are_known() -> None:

@@ -175,9 +175,10 @@ def _chinese_places(text: str) -> Iterator[Span]:
 
 def again(text: str, found: Iterable[Span]) -> list[Span]:
     """The other places of the people that were found: whole names, and of Latin ones each long part."""
-    small = {word[0] for word in re.finditer(r"\b[a-z]+\b", text)}
+    people = {text[span.start : span.end] for span in found if span.type == "person"}
+    small = set(re.findall(r"\b[a-z]+\b", text)) if people else ()
     names: set[str] = set()
-    for name in {text[span.start : span.end] for span in found if span.type == "person"}:
+    for name in people:
         name = re.sub(r"^(?:Mrs|Mr|Ms|Miss|Dr|Prof)\.?\s", "", name)
         names.add(name)
         # A part that is a word as well, here at least, is none.

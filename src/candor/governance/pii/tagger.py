@@ -7,7 +7,7 @@ runs in numpy, and knows what its training knew; `training` makes its weights, a
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
@@ -45,11 +45,15 @@ class Layer:
     dense: Reals
     """[E, C] of dense inputs."""
 
+    @cached_property
+    def _weights(self) -> Reals:
+        return self.table.astype(np.float32) * self.scale
+
     def __call__(self, features: NDArray[np.uint32], inputs: Reals) -> Reals:
         """[W, C] chances of the classes."""
-        table = self.table.astype(np.float32) * self.scale
+        table = self._weights
         logits = inputs @ self.dense
-        rows = np.ascontiguousarray((features >> np.uint32(32 - BITS)).T.astype(np.intp))
+        rows = (features >> np.uint32(32 - BITS)).astype(np.intp)
         for at in range(0, len(logits), _ROWS):
             some = logits[at : at + _ROWS]
             for own in rows[:, at : at + _ROWS]:  # one feature after the other: five times as fast as all at once

@@ -75,14 +75,14 @@ def train(
     documents = [*documents, *map(masked_copy, documents[::3])]
     words = Words([one.text for one in documents], gazetteer)
     target, inputs = _targets(words, documents), first_inputs(words)
-    rows = (words.features >> np.uint32(32 - BITS)).astype(np.int64)
+    rows = (words.features >> np.uint32(32 - BITS)).T.astype(np.int64)
     fold = words.document % FOLDS
     said = np.zeros((len(words), len(CLASSES)), np.float32)
     for number in range(FOLDS):
         progress(number, FOLDS + 2, f"part {number + 1} of {FOLDS}")
         seen, other = fold != number, fold == number
         layer = _fit(rows[seen], inputs[seen], target[seen], seed)
-        said[other] = layer(words.features[other], inputs[other])
+        said[other] = layer(words.features[:, other], inputs[other])
     progress(FOLDS, FOLDS + 2, "first layer")
     first = _fit(rows, inputs, target, seed)
     progress(FOLDS + 1, FOLDS + 2, "second layer")

@@ -154,7 +154,7 @@ class Words:
 
     @cached_property
     def features(self) -> NDArray[np.uint32]:
-        """[W, F] upper halves of the hashes of the features."""
+        """[F, W] upper halves of the hashes of the features."""
         view, word = self.view, self.view.words
         before, behind, begins = self._gaps
         same, form = self.same, self.form
@@ -180,10 +180,9 @@ class Words:
             (kind, before, behind), (k[-1], before, kind, behind, k[1]), (kind, begins.astype(np.uint64), often),
             (w[-2], w[-1], word), (word, w[1], w[2]), (lists[-1], kind), (kind, lists[1]), (lists[-2], kind, lists[2]),
         ]  # fmt: skip
-        out = np.empty((len(word), len(columns)), np.uint32)
-        for place, parts in enumerate(columns):
-            total = np.full(len(word), (place + 1) * 0x632BE59BD9B4E019 % 2**64, np.uint64)
+        sums = np.empty((len(columns), len(word)), np.uint64)
+        for place, (row, parts) in enumerate(zip(sums, columns, strict=True)):
+            row[:] = (place + 1) * 0x632BE59BD9B4E019 % 2**64
             for prime, part in zip(_PRIMES, parts, strict=False):
-                total = total + part * prime
-            out[:, place] = mix(total) >> np.uint64(32)
-        return out
+                row += part * prime
+        return (mix(sums) >> np.uint64(32)).astype(np.uint32)
