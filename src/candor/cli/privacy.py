@@ -159,7 +159,8 @@ def check(
     others = [text for _, text in _texts(str(known), field)] if known else []
     if known and len(others) != len(texts):
         raise DataError(f"{known} holds {len(others)} texts and {file} {len(texts)}; give one for each")
-    residual = sum(len(found) for found in Finder(names=False).find_all(texts))
+    found = Finder(names=False).find_all(texts)
+    residual = sum(span.identifier_class == "direct" for spans in found for span in spans)
     pool = anonymity(texts)
     attack = linkage(texts, others) if others else linkage([], [])
     rows = [

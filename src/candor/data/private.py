@@ -1,7 +1,6 @@
 """What a corpus masks of what tells who somebody is."""
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Literal
 
 from candor.errors import ConfigError
@@ -28,10 +27,5 @@ class PrivateConfig:
         if not self.on:
             return text, 0
         classes: tuple[IdentifierClass, ...] = ("direct", "quasi") if self.names else ("direct",)
-        done = _finder(self.names).mask(text, action=self.action, classes=classes)
+        done = Finder(names=self.names).mask(text, action=self.action, classes=classes)
         return done.text, len(done.spans)
-
-
-@cache
-def _finder(names: bool) -> Finder:
-    return Finder(names=names)

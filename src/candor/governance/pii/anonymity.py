@@ -47,7 +47,8 @@ def left(text: str) -> tuple[str, ...]:
     low = _GENERAL.sub(" ", text).casefold()
     for end, (size, entry) in _attributes().iter_long(low):
         start = end + 1 - size
-        behind = low[end + 1 :].removeprefix("s")[:1] if low[end + 1 : end + 2] == "s" else low[end + 1 : end + 2]
+        plural = low[end + 1 : end + 2] == "s"
+        behind = low[end + 1 + plural : end + 2 + plural]
         if entry >= "\u3000" or not (low[start - 1 : start].isalnum() or behind.isalnum()):
             found.add(entry)
     return tuple(sorted(found))

@@ -7,10 +7,9 @@ from pathlib import Path
 from candor.governance.pii.anonymity import left
 from candor.governance.pii.dates import find_dates
 from candor.governance.pii.identifiers import find_identifiers
-from candor.governance.pii.lists import read_list
 from candor.governance.pii.masking import FILL, Action, Masked, hide_tags, without_tags
 from candor.governance.pii.masking import mask as mask_with
-from candor.governance.pii.names import again, find_names
+from candor.governance.pii.names import again, find_names, grown
 from candor.governance.pii.spans import IdentifierClass, Span, merge
 from candor.governance.pii.tagger import THRESHOLD, WEIGHTS, Tagger
 
@@ -54,7 +53,7 @@ class Finder:
                     spans += more
         for spans, text in zip(found, hidden, strict=True):
             spans += self.model(text) if self.model else ()
-            spans[:] = [_grown(text, span) for span in spans]
+            spans[:] = [grown(text, span) for span in spans]
             if self.names:
                 spans += again(text, spans)
         return [
@@ -88,15 +87,6 @@ def across_tags(hidden: str) -> list[Span]:
         if end - start > span.end - span.start:
             found.append(replace(span, start=start, end=end))
     return found
-
-
-def _grown(text: str, span: Span) -> Span:
-    """A Chinese name with the character behind it, where that can only be the rest of it."""
-    behind, more = text[span.end : span.end + 1], text[span.end + 1 : span.end + 2]
-    short = span.type == "person" and span.end - span.start == 2 and "\u4e00" <= text[span.start] <= "\u9fff"
-    if short and behind in read_list("given_zh") and not "\u4e00" <= more <= "\u9fff":
-        return replace(span, end=span.end + 1)
-    return span
 
 
 def anonymise(text: str) -> tuple[str, tuple[str, ...]]:

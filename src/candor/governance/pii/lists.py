@@ -9,7 +9,7 @@ WORD_LISTS = (
     "street_words_en", "organisation_words_en", "organisations_en", "occupations_en", "conditions_en",
     "relations_en", "nationalities_en",
 )  # fmt: skip
-"""Lists of words with spaces between them; those without a language are made by `known`."""
+"""Lists of words with spaces between them; those without a language come from `made.known_words`."""
 HAN_LISTS = (
     "surnames_zh", "given_zh", "titles_zh", "titles_before_zh", "provinces_zh", "cities_zh", "districts_zh",
     "address_suffixes_zh", "organisation_suffixes_zh", "organisations_zh", "occupations_zh", "conditions_zh",

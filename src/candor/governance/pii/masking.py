@@ -163,8 +163,7 @@ def _instead(text: str, span: Span, action: Action, key: bytes, conversation: st
 
 def surrogate(value: str, kind: str, key: bytes, conversation: str) -> str:
     """Eight letters for a value: the same for one conversation whatever its spelling, not to be turned back without the
-    key. Ten thousand values in one conversation are all
-    told apart but with a chance of 0.2%."""
+    key. Ten thousand values in one conversation are all told apart but with a chance of 0.2%."""
     value = unicodedata.normalize("NFKC", value).casefold()
     if kind == "person":
         value = re.sub(r"^(?:mrs|mr|ms|miss|dr|professor|prof)\.?\s+", "", value)

@@ -5,6 +5,7 @@ What is found once is found again: `again` looks for the same names elsewhere in
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import cache
 
 import ahocorasick
@@ -107,7 +108,7 @@ def _chinese_people(text: str) -> Iterator[Span]:
         at = title.start()
         for size in range(min(_REACH, at), 0, -1):
             name = text[at - size : at]
-            if _is_name(name, alone=False):
+            if _is_name(name):
                 yield Span(at - size, at, "person", "direct", "title_zh")
                 break
 
@@ -130,7 +131,7 @@ def _name_at(text: str, at: int) -> int:
     return size if size > surname and text[at : at + size] not in _ordinary() else 0
 
 
-def _is_name(name: str, alone: bool) -> bool:
+def _is_name(name: str) -> bool:
     """Whether a surname with up to two usual characters behind it, or by itself, is all of this."""
     if name[:2] in _ordinary() or name[-2:] in _ordinary():
         return False
@@ -157,9 +158,9 @@ def _place_zh() -> re.Pattern[str]:
 @cache
 def _firm_zh() -> re.Pattern[str]:
     stops = "的了是在有和与及或也都就到于从向由被把为去往进入加担任职我你他她它们这那某个家所"
-    return re.compile(
-        rf"[^\W\d_{stops}]{{2,14}}?(?:{_one_of(['organisation_suffixes_zh'])})(?:{_one_of(['organisation_suffixes_zh'])})*"
-    )
+    endings = _one_of(["organisation_suffixes_zh"])
+    # 第二中 is no ending where 学 follows.
+    return re.compile(rf"[^\W\d_{stops}]{{2,14}}?(?:(?:{endings})(?:(?<!中)|(?!学)))+")
 
 
 def _chinese_places(text: str) -> Iterator[Span]:
@@ -170,7 +171,16 @@ def _chinese_places(text: str) -> Iterator[Span]:
         yield Span(*one.span(), "organisation", "quasi", "firm_zh")
 
 
-# What was found, elsewhere.
+# What was found, whole and elsewhere.
+
+
+def grown(text: str, span: Span) -> Span:
+    """A Chinese name with the character behind it, where that can only be the rest of it."""
+    behind, more = text[span.end : span.end + 1], text[span.end + 1 : span.end + 2]
+    short = span.type == "person" and span.end - span.start == 2 and "\u4e00" <= text[span.start] <= "\u9fff"
+    if short and behind in _given() and not "\u4e00" <= more <= "\u9fff":
+        return replace(span, end=span.end + 1)
+    return span
 
 
 def again(text: str, found: Iterable[Span]) -> list[Span]:
