@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from candor.cli import audit, console, data, keys, privacy, review, train
+from candor.cli import audit, console, data, keys, label, privacy, review, train
 from candor.cli.options import ModelFolder, Sets
 from candor.errors import CandorError
 from candor.records import __version__
@@ -168,6 +168,7 @@ def _params(
 app.add_typer(data.app, name="data")
 app.add_typer(keys.app, name="keys")
 app.add_typer(audit.app, name="audit")
+app.add_typer(label.app, name="label")
 app.add_typer(privacy.app, name="privacy")
 app.add_typer(review.app, name="review")
 

@@ -271,10 +271,8 @@ def _texts(source: SourceConfig, piece: Piece) -> Iterator[tuple[str, str]]:
 
 
 def _pdf(path: Path) -> str:
-    try:
-        import pypdf
-    except ImportError:
-        raise ConfigError(f"{path} needs an extra; run: pip install 'candor-lm[pdf]'") from None
+    import pypdf
+
     try:
         text = "\n\n".join(page.extract_text() for page in pypdf.PdfReader(path).pages)
         return text.encode(errors="replace").decode()  # a font may map to halves of characters

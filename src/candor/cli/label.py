@@ -1,0 +1,238 @@
+"""`candor label`: say that it is machine-made, in any file, and check that it says so."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
+
+import typer
+from typer.core import TyperGroup
+
+from candor.cli import console
+from candor.errors import ConfigError
+
+if TYPE_CHECKING:
+    from candor.governance.labels import Standard, Verdict
+
+
+USAGE = 10
+_UsageError: Any = typer.BadParameter.__base__
+
+
+class _Group(TyperGroup):
+    """Wrong usage exits with 10: 1 to 3 are verdicts."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (_UsageError, ConfigError) as error:
+            error.exit_code = USAGE
+            raise
+
+
+app = typer.Typer(
+    cls=_Group,
+    help="Labels of machine-made content: write, verify, show what there is. GB 45438-2025 and the EU's AI Act.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+Files = Annotated[list[Path], typer.Argument(metavar="FILE", help="Files, or folders with files, of known kinds.")]
+Keys = Annotated[Path | None, typer.Option(help="File of label keys, as candor label keys makes it.")]
+
+
+@app.command()
+def write(
+    paths: Files,
+    producer: Annotated[
+        str, typer.Option(envvar="CANDOR_PRODUCER", help="The provider's code of 27 characters.", metavar="CODE")
+    ] = "",
+    label: Annotated[str, typer.Option(help="1 is generated, 2 may be, 3 is suspected to be.")] = "1",
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write here and leave FILE as it is.")] = None,
+    lang: Annotated[str, typer.Option(help="Language of the visible notice: en or zh.")] = "en",
+    notice: Annotated[str, typer.Option(help="Your own wording of it; both elements are checked.")] = "",
+    position: Annotated[str, typer.Option(help="Where it stands: start, middle or end.")] = "end",
+    visible: Annotated[bool, typer.Option(help="Without it only the metadata is written.")] = True,
+    sidecar: Annotated[bool, typer.Option(help="Beside a plain text, FILE.aigc.json with the seven fields.")] = False,
+    keys: Keys = None,
+    log: Annotated[
+        Path, typer.Option(envvar="CANDOR_LABEL_LOG", help="Log of the numbers given; keep it six months and more.")
+    ] = Path("labels.jsonl"),
+) -> None:
+    """Write the visible notice and the metadata label into files, each replaced at once.
+
+    A label that is there already keeps its producer; you become the propagator. Nothing is written where the result
+    would not read back. Without your code nothing is written at all: a code is issued, never made up.
+
+    \b
+    candor label write report.docx --producer 001191110102MAD55U9H0F10002
+    candor label write answers/ --producer "$CODE" --lang zh --position start
+    candor label write page.html -o labelled.html --keys label-keys.json
+    """
+    from candor.errors import CandorError, ConfigError
+    from candor.governance import labels
+    from candor.governance.labels.explicit import WORDINGS, Notice, Position
+    from candor.governance.labels.file import folder_files
+    from candor.governance.labels.ledger import open_ledger
+
+    if position not in ("start", "middle", "end") or lang not in WORDINGS:
+        raise ConfigError(
+            f"--position {position} --lang {lang}: give start, middle or end, and {' or '.join(WORDINGS)}"
+        )
+    shown = Notice(notice or WORDINGS[lang], cast(Position, position)) if visible else None
+    labels.new_label(producer, label)  # before anything is opened: is there a code?
+    ring = labels.load_keys(keys) if keys else None
+    targets = [one for path in paths for one in folder_files(path)]
+    if not targets:
+        raise ConfigError(f"no file that can carry a label in {', '.join(map(str, paths))}; known: {_kinds()}")
+    if out is not None and (len(targets) != 1 or out.is_dir()):
+        raise ConfigError("-o names one file and takes one FILE")
+    terminal, failed = console.Terminal(), 0
+    with open_ledger(log) as ledger:
+        for target in targets:
+            try:
+                done = labels.write(
+                    target,
+                    labels.new_label(producer, label),
+                    notice=shown,
+                    out=out,
+                    keys=ring,
+                    ledger=ledger,
+                    sidecar=sidecar,
+                )
+            except CandorError as error:
+                failed += 1
+                console.error(str(error))
+                continue
+            terminal.say(f"{done.path}: {done.how}, number {done.label.propagate_id}")
+    terminal.say(f"{len(targets) - failed} of {len(targets)} files; numbers in {log}")
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def verify(
+    paths: Files,
+    standard: Annotated[str, typer.Option(help="cn (GB 45438-2025), eu (AI Act Art. 50) or both.")] = "cn",
+    keys: Keys = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a file.")] = False,
+) -> None:
+    """Say of each file whether its labels are lawful, and how to mend what is not.
+
+    Exit code: 0 compliant, 1 noncompliant, 2 no label found, 3 inconclusive, the worst of all files; 10 wrong usage.
+    It checks the published fields; it certifies nothing.
+
+    \b
+    candor label verify report.docx
+    candor label verify answers/ --standard both --json
+    candor label verify page.html --keys public-keys.json
+    """
+    from candor.errors import CandorError
+    from candor.governance import labels
+    from candor.governance.labels.file import folder_files
+
+    if standard not in ("cn", "eu", "both"):
+        _usage(f"--standard {standard}: give cn, eu or both")
+    try:
+        ring = labels.load_keys(keys) if keys else None
+    except CandorError as error:
+        _usage(str(error))
+    for path in paths:
+        if not path.exists():
+            _usage(f"{path} does not exist; name files or folders")
+    targets = [one for path in paths for one in folder_files(path)]
+    if not targets:
+        _usage(f"no file that can carry a label in {', '.join(map(str, paths))}; known: {_kinds()}")
+    terminal, verdicts = console.Terminal(), []
+    for target in targets:
+        verdict = labels.verify(target, cast("Standard", standard), ring)
+        verdicts.append(verdict.status)
+        if as_json:
+            terminal.say(json.dumps(verdict.record(), ensure_ascii=False))
+        else:
+            _show(terminal, verdict)
+    if not as_json and len(verdicts) > 1:
+        counts = (f"{verdicts.count(one)} {one}" for one in labels.EXIT if one in verdicts)
+        terminal.say(f"{len(verdicts)} files: {', '.join(counts)}")
+    raise typer.Exit(labels.EXIT[labels.worst(verdicts)])
+
+
+@app.command()
+def keys(
+    path: Annotated[
+        Path, typer.Argument(help="File of label keys: made, or given one more key that signs from now on.")
+    ],
+    public: Annotated[Path | None, typer.Option(help="Write the public halves here, for those who verify.")] = None,
+) -> None:
+    """Make keys that sign labels (Ed25519), or rotate them: the newest signs, all verify.
+
+    \b
+    candor label keys label-keys.json --public public-keys.json
+    """
+    from candor.governance import labels
+
+    ring = labels.load_keys(path).rotated() if path.exists() else labels.new_keys()
+    ring.save(path)
+    if public:
+        ring.for_verifiers().save(public)
+    console.Terminal().say(f"{path}: {len(ring.public)} keys, {list(ring.private)[-1]} signs; keep the file secret")
+
+
+@app.command()
+def evidence(
+    folder: Annotated[Path, typer.Argument(help="Folder with labelled files: exports, answers, reports.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the papers.")] = Path("label-evidence"),
+    keys: Keys = None,
+) -> None:
+    """Make what app stores and filings ask for: the scheme, positions, a technical note and a coverage table.
+
+    \b
+    candor label evidence answers/ --out filing/ --keys public-keys.json
+    """
+    from datetime import UTC, datetime
+
+    from candor.governance import labels
+    from candor.governance.labels.evidence import collect, write_evidence
+
+    found = collect(folder, datetime.now(UTC), labels.load_keys(keys) if keys else None)
+    terminal = console.Terminal()
+    terminal.say(f"{len(found.verdicts)} files, {found.share():.1%} compliant")
+    for path in write_evidence(found, out):
+        terminal.say(f"  {path}")
+
+
+@app.command(hidden=True)
+def remove(paths: Files) -> None:
+    """Refused: see the message."""
+    _usage(
+        "labels are not removed: Measures for Labelling AI-Generated Content (2025), Art. 10, forbid removing, "
+        "altering, forging and hiding them, and tools for it; candor label write replaces a broken one"
+    )
+
+
+def _usage(text: str) -> NoReturn:
+    console.error(text)
+    raise typer.Exit(USAGE)
+
+
+def _kinds() -> str:
+    from candor.governance.labels import CARRIERS
+
+    return " ".join(CARRIERS)
+
+
+def _show(terminal: console.Terminal, verdict: "Verdict") -> None:
+    carrier = f" ({verdict.carrier})" if verdict.carrier else ""
+    terminal.say(f"{verdict.file}{carrier}: {verdict.status}")
+    if verdict.label:
+        from candor.governance.labels.record import MEANING
+
+        terminal.say(f"  label: {MEANING.get(verdict.label.label, '?')}; producer {verdict.label.producer}")
+    for text in verdict.notices[:3]:
+        terminal.say(f"  notice: {text}")
+    for name, state in (verdict.signatures or {}).items():
+        if state != "not signed":
+            terminal.say(f"  signature in {name}: {state}")
+    for problem in verdict.problems:
+        terminal.say(f"  {problem.clause}: {problem.what}\n    mend: {problem.mend}")
+    for note in verdict.notes:
+        terminal.say(f"  note: {note}")

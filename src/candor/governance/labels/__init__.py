@@ -1,0 +1,39 @@
+"""Labels of machine-made content: write, read and verify them in text, documents, pictures and streams.
+
+    label = new_label("001191110102MAD55U9H0F10002")
+    write(Path("report.docx"), label)
+    verify(Path("report.docx")).status
+
+There is no function that takes a label away: the Measures for Labelling (2025), Art. 10, forbid both that and tools
+for it.
+"""
+
+from candor.governance.labels.explicit import CHAT, Notice, notice
+from candor.governance.labels.file import CARRIERS, Written, carrier_of, read, verify, write
+from candor.governance.labels.record import Label, Problem, new_label, spread
+from candor.governance.labels.signing import SigningKeys, load_keys, new_keys
+from candor.governance.labels.verdict import EXIT, Standard, Status, Verdict, worst
+
+__all__ = [
+    "CARRIERS",
+    "CHAT",
+    "EXIT",
+    "Label",
+    "Notice",
+    "Problem",
+    "SigningKeys",
+    "Standard",
+    "Status",
+    "Verdict",
+    "Written",
+    "carrier_of",
+    "load_keys",
+    "new_keys",
+    "new_label",
+    "notice",
+    "read",
+    "spread",
+    "verify",
+    "worst",
+    "write",
+]

@@ -1,0 +1,151 @@
+"""What app stores and filings ask about labels, made from a folder of labelled files: scheme, positions, coverage."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from candor import files
+from candor.errors import DataError
+from candor.governance.labels.file import CARRIERS, carrier_of, folder_files, read, verify
+from candor.governance.labels.record import FIELDS, MEANING, looks_like_code
+from candor.governance.labels.signing import SigningKeys
+from candor.governance.labels.verdict import EXIT, Verdict
+
+LANGUAGES = ("zh", "en")
+POSITIONS = ("start", "middle", "end")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of file in the folder.
+
+    >>> Kind("Markdown", "TC260-PG-20258A 6.5", {"compliant": 12}, {"end": 12}, "front matter", '{"Label":"1",...}')
+    """
+
+    name: str
+    """Word document, ..."""
+    clause: str
+    """Where the standard says how it is labelled."""
+    verdicts: dict[str, int]
+    """Files by verdict."""
+    positions: dict[str, int]
+    """Visible notices by where they stand."""
+    place: str
+    """Where the implicit label stands in it; empty where it has none."""
+    example: str
+    """One label as it stands in a file; empty where there is none."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that the papers are written from.
+
+    >>> collect(Path("answers/")).kinds
+    """
+
+    folder: str
+    """Name of the folder."""
+    at: datetime
+    """When it was looked at."""
+    kinds: tuple[Kind, ...]
+    """By name."""
+    wordings: tuple[tuple[str, int], ...]
+    """Visible notices by how often each stands, the most frequent first."""
+    producers: tuple[str, ...]
+    """Provider codes and names in the labels."""
+    signed: int
+    """Files whose label carries a signature that the given keys confirm."""
+    verdicts: tuple[Verdict, ...]
+    """One a file."""
+
+    def share(self) -> float:
+        """Files that are compliant, from 0 to 1."""
+        return sum(one.status == "compliant" for one in self.verdicts) / len(self.verdicts)
+
+
+def collect(folder: Path, at: datetime, keys: SigningKeys | None = None) -> Evidence:
+    """Look at every file of a folder that can carry a label; DataError where there is none."""
+    paths = folder_files(folder)
+    if not paths:
+        raise DataError(f"{folder} has no file that can carry a label; known: {' '.join(CARRIERS)}")
+    verdicts = tuple(verify(path, "cn", keys) for path in paths)
+    by_kind: dict[str, list[Path]] = {}
+    for path in paths:
+        by_kind.setdefault(carrier_of(path).name, []).append(path)
+    states = {verdict.file: verdict for verdict in verdicts}
+    wordings = Counter(text for verdict in verdicts for text in verdict.notices)
+    return Evidence(
+        folder.resolve().name,
+        at,
+        tuple(_kind(by_kind[name], [states[str(path)] for path in by_kind[name]]) for name in sorted(by_kind)),
+        tuple(wordings.most_common(10)),
+        tuple(sorted({one.label.producer for one in verdicts if one.label})),
+        sum("valid" in (one.signatures or {}).values() for one in verdicts),
+        verdicts,
+    )
+
+
+def _kind(paths: Sequence[Path], verdicts: Sequence[Verdict]) -> Kind:
+    carrier = carrier_of(paths[0])
+    positions: Counter[str] = Counter()
+    place, example = "", ""
+    for path, verdict in zip(paths, verdicts, strict=True):
+        if verdict.status == "inconclusive":
+            continue
+        reading = read(path)
+        positions.update(seen.position for seen in reading.notices if seen.lawful)
+        if verdict.label and reading.labels and not example:
+            place, example = reading.labels[0].place, verdict.label.json()
+    counts = Counter(one.status for one in verdicts)
+    return Kind(
+        carrier.name,
+        carrier.clause,
+        {status: counts[status] for status in EXIT},
+        {name: positions[name] for name in POSITIONS},
+        place,
+        example,
+    )
+
+
+def write_evidence(evidence: Evidence, out: Path) -> list[Path]:
+    """Write the paper in each language, the coverage as JSON and the verdict of each file as JSON lines."""
+    environment = Environment(
+        loader=PackageLoader("candor.governance.labels"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    shown = {
+        "evidence": evidence,
+        "fields": FIELDS,
+        "meaning": MEANING,
+        "is_code": looks_like_code,
+        "statuses": list(EXIT),
+    }
+    texts = {f"evidence.{lang}.md": environment.get_template(f"evidence.{lang}.md").render(shown) for lang in LANGUAGES}
+    texts["coverage.json"] = json.dumps(_coverage(evidence), ensure_ascii=False, indent=1) + "\n"
+    texts["files.jsonl"] = "".join(files.json_line(one.record()) for one in evidence.verdicts)
+    for name, text in texts.items():
+        files.atomic_write(out / name, text)
+    return [out / name for name in texts]
+
+
+def _coverage(evidence: Evidence) -> dict[str, object]:
+    def add(counts: Iterable[dict[str, int]]) -> dict[str, int]:
+        return dict(sum(map(Counter, counts), Counter()))
+
+    return {
+        "folder": evidence.folder,
+        "at": evidence.at.isoformat(timespec="seconds"),
+        "files": len(evidence.verdicts),
+        "compliant_share": evidence.share(),
+        "signed": evidence.signed,
+        "verdicts": add(kind.verdicts for kind in evidence.kinds),
+        "kinds": {kind.name: {"verdicts": kind.verdicts, "positions": kind.positions} for kind in evidence.kinds},
+    }

@@ -1,0 +1,255 @@
+"""Labels in files: the right carrier, one writer at a time, read back before anything is replaced."""
+
+import fcntl
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from candor import files
+from candor.errors import ConfigError, DataError, StorageError
+from candor.governance.labels.carrier import LARGEST, Carrier, Found, Reading, Unreadable
+from candor.governance.labels.events import JSON, STREAM
+from candor.governance.labels.explicit import WORDINGS, Notice
+from candor.governance.labels.html import HTML
+from candor.governance.labels.image import JPEG, PNG
+from candor.governance.labels.ledger import Entry, Ledger
+from candor.governance.labels.ooxml import DOCX, PPTX, XLSX
+from candor.governance.labels.pdf import PDF
+from candor.governance.labels.record import Label, must_be_allowed, read_value, spread
+from candor.governance.labels.signing import SigningKeys
+from candor.governance.labels.text import MARKDOWN, TEXT
+from candor.governance.labels.verdict import Standard, Verdict, judge, unreadable
+
+CARRIERS = {
+    suffix: carrier
+    for carrier in (MARKDOWN, TEXT, HTML, DOCX, XLSX, PPTX, PDF, JSON, STREAM, PNG, JPEG)
+    for suffix in carrier.suffixes
+}
+"""End of a file's name, lower case, to the kind of file."""
+DEFAULT = Notice(WORDINGS["en"])
+"""The notice that `write` puts where none is."""
+SIDECAR = ".aigc.json"
+"""What is appended to the name of a plain text for the optional file beside it."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """What `write` did.
+
+    >>> write(Path("a.md"), label).label.produce_id
+    '5f0c...'
+    """
+
+    path: Path
+    """The labelled file."""
+    label: Label
+    """The label that stands there now."""
+    replaced: str = ""
+    """The label's value that stood there before, where there was one."""
+
+    @property
+    def how(self) -> str:
+        """What happened to the file, in words."""
+        if not self.replaced:
+            return "labelled"
+        if self.replaced == self.label.json():
+            return "labelled already"
+        before = read_value(self.replaced)[0]
+        if before and before.produce_id == self.label.produce_id:
+            return "handed on" if before.propagate_id != self.label.propagate_id else "signed"
+        return "its broken label replaced"
+
+
+def carrier_of(path: Path) -> Carrier:
+    """The kind of a file by the end of its name; DataError with the kinds that there are."""
+    carrier = CARRIERS.get(path.suffix.lower())
+    if carrier is None:
+        raise DataError(
+            f"{path}: files that end in {path.suffix or 'nothing'} have no label; known: {' '.join(CARRIERS)}"
+        )
+    return carrier
+
+
+def read(path: Path) -> Reading:
+    """All that a file says about having been made by a machine; DataError where it cannot be read."""
+    try:
+        return carrier_of(path).read(_bytes(path))
+    except Unreadable as error:
+        raise DataError(f"{path} {error}") from error
+
+
+def verify(path: Path, standard: Standard = "cn", keys: SigningKeys | None = None) -> Verdict:
+    """The verdict on a file. What cannot be read or judged is inconclusive, with the reason."""
+    try:
+        carrier = carrier_of(path)
+        reading = carrier.read(_bytes(path))
+        sidecar = None if carrier.metadata else _sidecar(path)
+    except Unreadable as error:
+        return unreadable(str(path), f"the file {error}", standard)
+    except DataError as error:
+        return unreadable(str(path), str(error), standard)
+    return judge(str(path), carrier, reading, sidecar=sidecar, standard=standard, keys=keys)
+
+
+def write(
+    target: Path,
+    label: Label,
+    *,
+    notice: Notice | None = DEFAULT,
+    out: Path | None = None,
+    keys: SigningKeys | None = None,
+    ledger: Ledger | None = None,
+    sidecar: bool = False,
+) -> Written:
+    """Label a file: metadata and, where none stands there, the visible notice (None: leave what is visible).
+
+    A file that has a label keeps what its producer wrote and gets `label`'s producer as propagator (one of our own
+    stays as it is); one that has a broken one or several gets one whole one. The file is replaced at once, or `out`
+    written; nothing is touched where the result does not read back as meant. With `ledger` the number is logged
+    before. `sidecar` writes the fields beside a plain text. DataError names a file that cannot be labelled,
+    StorageError one that may not be written.
+    """
+    must_be_allowed(label)
+    goal = out or target
+    carrier = carrier_of(target)
+    if out is not None and carrier_of(out) is not carrier:
+        raise ConfigError(f"-o {out} is another kind of file than {target}; give it the same ending")
+    _must_be_writable(target, goal)
+    with _alone(goal.parent):
+        before = _status(target)
+        data = _bytes(target)
+        try:
+            reading = carrier.read(data)
+            old = reading.labels or tuple(filter(None, [None if carrier.metadata else _sidecar(target)]))
+            label, replaced = _lawful(old, label)
+            label = keys.sign(label) if keys else label
+            result = carrier.write(data, label, notice)
+            if result == data and goal == target:
+                return Written(goal, label, replaced)
+            _must_read_back(target, carrier, result, label, notice)
+        except Unreadable as error:
+            raise DataError(f"{target} {error}") from error
+        if ledger:
+            ledger.add(_entry(goal, label, result, replaced))
+        _replace(goal, result, before if goal == target else None)
+        if sidecar and not carrier.metadata:
+            files.write_json(Path(f"{goal}{SIDECAR}"), {"AIGC": label.values()})
+    return Written(goal, label, replaced)
+
+
+def _lawful(old: tuple[Found, ...], label: Label) -> tuple[Label, str]:
+    """The label to write where `old` ones stand, and what it replaces."""
+    if not old:
+        return label, ""
+    for one in old:
+        known, problems = read_value(one.value, wrapped=one.wrapped)
+        if known and not problems and one.name in ("AIGC", "TC260:AIGC"):
+            ours = known.propagator == label.propagator
+            return (known if ours else spread(known, label.propagator, label.propagate_id)), known.json()
+    return label, old[0].value[:1000]
+
+
+def _must_read_back(path: Path, carrier: Carrier, result: bytes, label: Label, notice: Notice | None) -> None:
+    reading = carrier.read(result)
+    values = [read_value(one.value, wrapped=one.wrapped)[0] for one in reading.labels]
+    if carrier.metadata and values != [label]:
+        raise Unreadable("does not give back the label that was written; nothing was changed")
+    if carrier.visible and notice and not any(seen.lawful for seen in reading.notices):
+        raise Unreadable("does not show the notice that was written; nothing was changed")
+
+
+def _entry(path: Path, label: Label, result: bytes, replaced: str) -> Entry:
+    return Entry(
+        datetime.now(UTC).isoformat(timespec="seconds"),
+        label.propagate_id,
+        label.propagator,
+        label.label,
+        path.name,
+        hashlib.sha256(result).hexdigest(),
+        replaced,
+    )
+
+
+# The disk
+
+
+def _status(path: Path) -> os.stat_result:
+    try:
+        return os.stat(path)
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}") from error
+
+
+def _bytes(path: Path) -> bytes:
+    status = _status(path)
+    try:
+        if not stat.S_ISREG(status.st_mode):
+            raise DataError(f"{path} is no file; name a file")
+        if status.st_size > LARGEST:
+            raise DataError(f"{path} has {status.st_size / 2**20:,.0f} MiB; labels are read and written up to 256 MiB")
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}") from error
+
+
+def _sidecar(path: Path) -> Found | None:
+    beside = Path(f"{path}{SIDECAR}")
+    if not beside.exists():
+        return None
+    try:
+        members = JSON.read(_bytes(beside)).labels
+    except Unreadable as error:
+        raise DataError(f"{beside} {error}") from error
+    if len(members) != 1:
+        raise DataError(f"{beside} holds {len(members)} labels; it must hold one")
+    return Found(members[0].name, members[0].value, beside.name)
+
+
+def _must_be_writable(target: Path, goal: Path) -> None:
+    if target.is_symlink() or goal.is_symlink():
+        raise StorageError(f"{goal} is a symbolic link; name the file that it points to")
+    if goal.exists() and not os.stat(goal).st_mode & 0o222:
+        raise StorageError(f"{goal} is read-only; make it writable or write elsewhere with -o")
+    if not os.access(goal.parent, os.W_OK):
+        raise StorageError(f"the folder {goal.parent} cannot be written to; write elsewhere with -o")
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One labeller at a time in a folder; the lock is the folder itself and leaves nothing behind."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _replace(path: Path, data: bytes, before: os.stat_result | None) -> None:
+    with files.atomic_file(path) as tmp:
+        tmp.write_bytes(data)
+        if before is not None:
+            os.chmod(tmp, stat.S_IMODE(before.st_mode))
+            now = os.stat(path)
+            if (now.st_ino, now.st_size, now.st_mtime_ns) != (before.st_ino, before.st_size, before.st_mtime_ns):
+                raise StorageError(f"{path} was changed while it was being labelled; nothing was written, try again")
+
+
+def folder_files(path: Path) -> list[Path]:
+    """A file, or all files of a folder that can carry a label, sidecars and hidden ones left out."""
+    if not path.is_dir():
+        return [path]
+    return sorted(
+        one
+        for one in path.rglob("*")
+        if one.suffix.lower() in CARRIERS
+        and one.is_file()
+        and not one.is_symlink()
+        and not one.name.endswith(SIDECAR)
+        and not any(part.startswith(".") for part in one.relative_to(path).parts)
+    )

@@ -1,0 +1,260 @@
+"""Files on disk: replaced whole or not at all, one writer at a time, every number logged; signatures and commands."""
+
+import hashlib
+import json
+import multiprocessing
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from candor.cli.main import app
+from candor.errors import ConfigError, DataError, KeysError, StorageError
+from candor.governance.labels import load_keys, new_keys, new_label, notice, read, verify, write
+from candor.governance.labels.file import folder_files
+from candor.governance.labels.ledger import open_ledger
+from candor.governance.labels.signing import SigningKeys
+from tests.governance.labels.cases import CODE, OTHER, label_of
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Path:
+    path = tmp_path / "a.md"
+    path.write_text("# Title\n\ntext\n")
+    return path
+
+
+def run(*arguments: object, code: int = 0) -> str:
+    result = CliRunner().invoke(app, ["label", *map(str, arguments)])
+    assert result.exit_code == code, (result.output, result.exception)
+    return result.output
+
+
+def test_a_label_is_written_logged_and_handed_on(page: Path, tmp_path: Path) -> None:
+    with open_ledger(tmp_path / "log.jsonl") as ledger:
+        first = write(page, new_label(CODE), ledger=ledger)
+        assert (first.how, verify(page).status) == ("labelled", "compliant")
+        assert write(page, new_label(CODE), ledger=ledger).how == "labelled already"
+        handed = write(page, new_label(OTHER), ledger=ledger)
+    assert (handed.how, handed.label.producer, handed.label.produce_id) == ("handed on", CODE, first.label.produce_id)
+    assert (handed.label.propagator, verify(page).status) == (OTHER, "compliant")
+    entries = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [one["producer"] for one in entries] == [CODE, OTHER]
+    assert entries[-1]["sha256"] == hashlib.sha256(page.read_bytes()).hexdigest()
+    assert page.read_text().count("AI生成") == 1
+
+
+def test_a_number_is_given_once(page: Path, tmp_path: Path) -> None:
+    other = tmp_path / "b.md"
+    other.write_text("other")
+    with open_ledger(tmp_path / "log.jsonl") as ledger:
+        write(page, label_of("n1"), ledger=ledger)
+        with pytest.raises(StorageError, match="n1 already"):
+            write(other, label_of("n1"), ledger=ledger)
+    assert other.read_text() == "other"
+
+
+def test_a_broken_label_is_replaced_and_the_log_keeps_it(page: Path, tmp_path: Path) -> None:
+    page.write_text("---\nAIGC:\n  Label: 1\ntitle: x\n---\ntext\n")
+    with open_ledger(tmp_path / "log.jsonl") as ledger:
+        assert write(page, new_label(CODE), ledger=ledger).how == "its broken label replaced"
+    assert json.loads((tmp_path / "log.jsonl").read_text())["replaced"] == '{"Label":1}'
+    assert verify(page).status == "compliant" and "title: x" in page.read_text()
+
+
+def test_a_torn_last_line_of_the_log_loses_nothing(page: Path, tmp_path: Path) -> None:
+    (tmp_path / "log.jsonl").write_text('{"produce_id": "n7", "at"')
+    with open_ledger(tmp_path / "log.jsonl") as ledger:
+        write(page, label_of("n8"), ledger=ledger)
+    assert json.loads((tmp_path / "log.jsonl").read_text().splitlines()[1])["produce_id"] == "n8"
+
+
+def test_what_must_not_be_written_is_left(page: Path, tmp_path: Path) -> None:
+    before = page.read_bytes()
+    link = tmp_path / "link.md"
+    link.symlink_to(page)
+    with pytest.raises(StorageError, match="symbolic link"):
+        write(link, new_label(CODE))
+    page.chmod(0o444)
+    with pytest.raises(StorageError, match="read-only"):
+        write(page, new_label(CODE))
+    page.chmod(0o640)
+    with pytest.raises(DataError, match=r"known: \.md"):
+        write(tmp_path / "a.exe", new_label(CODE))
+    with pytest.raises(DataError, match="No such file"):
+        write(tmp_path / "none.md", new_label(CODE))
+    for code, why in (("", "needs the producer's code"), (CODE[:-1], "27 characters"), ("x" * 27, "begins with 00")):
+        with pytest.raises(ConfigError, match=why):
+            new_label(code)
+    with pytest.raises(ConfigError, match="another kind"):
+        write(page, new_label(CODE), out=tmp_path / "a.txt")
+    assert page.read_bytes() == before and len(list(tmp_path.iterdir())) == 2
+    write(page, new_label(CODE))
+    assert page.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_full_disk_leaves_the_file(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = page.read_bytes()
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StorageError, match="full"):
+        write(page, new_label(CODE))
+    assert page.read_bytes() == before and list(tmp_path.iterdir()) == [page]
+
+
+def test_a_file_of_a_gigabyte_is_refused_at_once(tmp_path: Path) -> None:
+    huge = tmp_path / "huge.txt"
+    with open(huge, "wb") as file:
+        file.truncate(2**30)
+    assert verify(huge).status == "inconclusive" and "1,024 MiB" in verify(huge).notes[0]
+    with pytest.raises(DataError, match="256 MiB"):
+        write(huge, new_label(CODE))
+
+
+def _label(path: Path, number: int) -> None:
+    write(path, new_label(CODE, produce_id=f"n{number}"))
+
+
+def test_two_writers_at_once_leave_one_label(tmp_path: Path) -> None:
+    for turn in range(3):
+        page = tmp_path / f"{turn}.md"
+        page.write_text("text\n" * 2000)
+        context = multiprocessing.get_context("fork")
+        writers = [context.Process(target=_label, args=(page, number)) for number in range(4)]
+        for writer in writers:
+            writer.start()
+        for writer in writers:
+            writer.join()
+        assert [writer.exitcode for writer in writers] == [0] * 4
+        assert verify(page).status == "compliant" and len(read(page).labels) == 1
+
+
+def test_another_program_that_writes_meanwhile_wins(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from candor.governance.labels import file
+
+    whole = file._must_read_back
+
+    def slow(path: Path, *rest: object) -> None:
+        whole(path, *rest)  # type: ignore[arg-type]
+        path.write_text("changed by an editor")
+
+    monkeypatch.setattr(file, "_must_read_back", slow)
+    with pytest.raises(StorageError, match="changed while"):
+        write(page, new_label(CODE))
+    assert page.read_text() == "changed by an editor"
+
+
+def test_signatures(page: Path, tmp_path: Path) -> None:
+    keys = new_keys()
+    keys.save(tmp_path / "keys.json")
+    assert (tmp_path / "keys.json").stat().st_mode & 0o077 == 0
+    write(page, new_label(CODE), keys=keys)
+    rotated = load_keys(tmp_path / "keys.json").rotated()
+    public: SigningKeys = rotated.for_verifiers()
+    verdict = verify(page, keys=public)
+    assert verdict.signatures == {"ReservedCode1": "valid", "ReservedCode2": "not signed"}
+    write(page, new_label(OTHER), keys=rotated)
+    assert verify(page, keys=public).signatures == {"ReservedCode1": "valid", "ReservedCode2": "valid"}
+    assert verify(page, keys=new_keys()).notes[0].startswith("ReservedCode1 is signed with a key")
+    forged = page.read_text().replace(verdict.label.produce_id if verdict.label else "", "0" * 32)
+    page.write_text(forged)
+    verdict = verify(page, keys=public)
+    assert verdict.status == "noncompliant" and verdict.problems[0].clause == "TC260-PG-202511A"
+    with pytest.raises(KeysError, match="verifying only"):
+        public.sign(label_of())
+
+
+def test_the_signed_string_is_the_prescribed_one() -> None:
+    label = replace(label_of("n1"), reserved1="x")
+    assert label.signed_text() == f'"Label":"1","ContentProducer":"{CODE}","ProduceID":"n1"'
+    assert label.spread_text() == f'"Label":"1","ContentPropagator":"{CODE}","PropagateID":"n1"'
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"keys": [{"id": 1}]}', '{"keys": [{"id": "a", "public": "00"}]}'])
+def test_broken_key_files_are_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "keys.json").write_text(text)
+    with pytest.raises(KeysError, match=r"keys\.json"):
+        load_keys(tmp_path / "keys.json")
+
+
+def test_a_sidecar_beside_plain_text(tmp_path: Path) -> None:
+    text = tmp_path / "a.txt"
+    text.write_text("text\n")
+    label = write(text, new_label(CODE), sidecar=True, notice=notice("zh")).label
+    assert verify(text).label == label and verify(text).status == "compliant"
+    (tmp_path / "a.txt.aigc.json").write_text('{"AIGC": {"Label": 1}}')
+    assert verify(text).status == "noncompliant"
+    assert folder_files(tmp_path) == [text]
+
+
+# Commands
+
+
+def test_a_folder_from_the_command_line(tmp_path: Path) -> None:
+    folder = tmp_path / "docs"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "a.md").write_text("text")
+    (folder / "deep/b.txt").write_text("text")
+    (folder / "c.bin").write_bytes(b"\0")
+    log = tmp_path / "log.jsonl"
+    assert "needs the producer's code" in str(CliRunner().invoke(app, ["label", "write", str(folder)]).exception)
+    run("write", folder, "--producer", CODE, "--lang", "zh", "--log", log)
+    assert len(log.read_text().splitlines()) == 2
+    assert "2 compliant" in run("verify", folder)
+    lines = run("verify", folder, "--json").splitlines()
+    assert [json.loads(line)["status"] for line in lines] == ["compliant"] * 2
+
+
+def test_exit_codes(tmp_path: Path) -> None:
+    texts = {"good.txt": "text\n\nAI生成\n", "none.txt": "text", "wrong.txt": "text\n\nGenerated by AI\n"}
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "torn.json").write_text("{")
+    assert run("verify", tmp_path / "good.txt", code=0)
+    assert "5.1" in run("verify", tmp_path / "wrong.txt", code=1)
+    run("verify", tmp_path / "none.txt", code=2)
+    run("verify", tmp_path / "torn.json", code=3)
+    run("verify", tmp_path, code=1)
+    run("verify", tmp_path / "absent.md", code=10)
+    run("verify", code=10)
+    run("verify", tmp_path / "good.txt", "--standard", "uk", code=10)
+    run("verify", "--nonsense", code=10)
+
+
+def test_no_command_removes_a_label(page: Path) -> None:
+    write(page, new_label(CODE))
+    before = page.read_bytes()
+    assert "Art. 10" in CliRunner().invoke(app, ["label", "remove", str(page)]).stderr
+    run("remove", page, code=10)
+    assert page.read_bytes() == before
+
+
+def test_keys_from_the_command_line(page: Path, tmp_path: Path) -> None:
+    keys, public = tmp_path / "k.json", tmp_path / "p.json"
+    run("keys", keys)
+    run("write", page, "--producer", CODE, "--keys", keys, "--log", tmp_path / "log")
+    run("keys", keys, "--public", public)
+    assert len(load_keys(keys).public) == 2 and not load_keys(public).private
+    assert "ReservedCode1: valid" in run("verify", page, "--keys", public)
+
+
+def test_evidence_states_what_stands_in_the_files(tmp_path: Path) -> None:
+    folder, out = tmp_path / "answers", tmp_path / "filing"
+    folder.mkdir()
+    for name in ("a.md", "b.html", "c.txt", "d.json", "e.md"):
+        (folder / name).write_text("{}" if name == "d.json" else "text")
+    run("write", folder, "--producer", CODE, "--log", tmp_path / "log")
+    (folder / "e.md").write_text("no label at all")
+    assert "80.0% compliant" in run("evidence", folder, "--out", out)
+    coverage = json.loads((out / "coverage.json").read_text())
+    assert coverage["files"] == 5 and coverage["verdicts"] == {"compliant": 4, "not found": 1}
+    for lang, word in (("zh", "未发现标识"), ("en", "not found")):
+        paper = (out / f"evidence.{lang}.md").read_text()
+        assert CODE in paper and word in paper and "80.0%" in paper and "e.md" in paper
+        assert "front matter" in paper and "| Markdown | 0 | 0 | 1 |" in paper, paper
+    assert len((out / "files.jsonl").read_text().splitlines()) == 5
