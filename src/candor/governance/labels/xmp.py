@@ -56,9 +56,9 @@ def merge(packet: bytes | None, label: str | None) -> bytes:
     about = next((value for one in rdf.children for name, value in one.attributes.items() if _is(name, "about")), "")
     body = f"<Iptc4xmpExt:{_SOURCE}>{GENERATED}</Iptc4xmpExt:{_SOURCE}>"
     if label is not None:
-        body = f"<TC260:AIGC>{escape(label)}</TC260:AIGC>{body}"
+        body = f'<TC260:AIGC xmlns:TC260="{AIGC}">{escape(label)}</TC260:AIGC>{body}'
     new = (
-        f'<rdf:Description xmlns:rdf="{_RDF}" rdf:about="{escape(about)}" xmlns:TC260="{AIGC}" '
+        f'<rdf:Description xmlns:rdf="{_RDF}" rdf:about="{escape(about)}" '
         f'xmlns:Iptc4xmpExt="{_IPTC}">{body}</rdf:Description>'
     )
     edits.append(xmlbytes.append(data, rdf.start, rdf.close, new.encode()))
