@@ -97,7 +97,7 @@ def test_whoever_writes_to_both_databases_still_does_not_open_it_for_training(wh
     grant = next(row for row in rows(where.keys, "wrapped_key") if row["ring"] == "training")
     consent = "c" * 32
     with bare(where.store) as connection:  # a consent that ada never gave
-        connection.execute(CONSENT.insert().values(id=consent, account=ada, at=clock(), version="1", scope="training"))
+        connection.execute(CONSENT.insert().values(id=consent, account=ada, at=clock(), version="1"))
     assert taken(where) == 1  # bob's
     forged = plain | {"ring": "training", "consent": consent, "review": "e" * 32}
     forgeries = [
@@ -178,14 +178,13 @@ def test_consent_is_in_force_where_the_last_one_given_was_not_withdrawn(steps: l
     for number, (give, which) in enumerate(steps):
         at = Clock().now.replace(minute=number)
         if give:
-            records.append(Consent(str(number), "a", at, "1", "training"))
+            records.append(Consent(str(number), "a", at, "1"))
             standing.append(str(number))
         elif standing:
             ended = standing.pop(which % len(standing))
-            records.append(Consent(str(number), "a", at, "1", "training", ends=ended))
+            records.append(Consent(str(number), "a", at, "1", ended))
     held = in_force(reversed(records))
     assert (held.id if held else None) == (standing[-1] if standing else None)
-    assert in_force(records, "research") is None
 
 
 def test_a_withdrawal_says_in_words_what_it_cannot_undo() -> None:

@@ -260,7 +260,7 @@ def test_a_consent_that_nobody_gave_before_the_message_came_contributes_nothing(
             account, conversation = talk(vault, f"user-{number}", consent=False)
             forged = {"id": f"{number}" * 32, "account": account, "at": where.clock(), "version": "1"}
             with bare(where.store) as connection:
-                connection.execute(CONSENT.insert().values(forged | {"scope": "training"}))
+                connection.execute(CONSENT.insert().values(forged))
             for role in ("user", "assistant"):
                 Accounts(vault).add(account, conversation, role, "Hi")
         assert len(vault.keys.grants()) == 3

@@ -57,7 +57,7 @@ def test_a_contribution_has_no_field_that_leads_to_a_user() -> None:
 
 
 def test_an_audit_entry_takes_listed_fields_only() -> None:
-    assert set(DETAILS) == {"version", "scope", "pairs", "users", "digest", "lost", "head"}
+    assert set(DETAILS) == {"version", "pairs", "users", "digest", "lost", "head"}
     for detail in ({"topic": "health"}, {"version": "I live in Paris"}, {"version": "x" * 65}, {"pairs": 1.5}):
         with pytest.raises(ConfigError):
             next_entry(None, utc_now(), "a", "consent.give", "b", detail)  # type: ignore[arg-type]

@@ -29,7 +29,7 @@ Action = Literal[
 ]
 """All that is audited."""
 Value: TypeAlias = int | str
-DETAILS = ("version", "scope", "pairs", "users", "digest", "lost", "head")
+DETAILS = ("version", "pairs", "users", "digest", "lost", "head")
 """All names that the detail of an entry may have; values are whole numbers, or codes too short for a message."""
 
 START = "0" * 64

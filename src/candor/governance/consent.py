@@ -9,7 +9,7 @@ from datetime import datetime
 class Consent:
     """One record; records are only ever added.
 
-    >>> Consent("9e22...", "07c1...", datetime.now(UTC), version="2026-03", scope="training")
+    >>> Consent("9e22...", "07c1...", datetime.now(UTC), version="2026-03")
     """
 
     id: str
@@ -20,15 +20,13 @@ class Consent:
     """When, UTC."""
     version: str
     """Version of the text that was shown."""
-    scope: str
-    """What for: `training`."""
     ends: str | None = None
     """Where it withdraws: the record that it ends."""
 
 
-def in_force(records: Iterable[Consent], scope: str = "training") -> Consent | None:
+def in_force(records: Iterable[Consent]) -> Consent | None:
     """The consent that holds; None where none was given, or the last one was withdrawn. Records in any order."""
-    mine = [record for record in records if record.scope == scope]
+    mine = list(records)
     ended = {record.ends for record in mine}
     open_ = [record for record in mine if record.ends is None and record.id not in ended]
     return max(open_, key=lambda record: (record.at, record.id), default=None)

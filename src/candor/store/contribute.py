@@ -185,7 +185,7 @@ def _in_force(vault: Vault, connection: Connection) -> list[Grant]:
     """The grants whose consent the store knows, of the same account, as audited and as not withdrawn."""
     ended = select(CONSENT.c.ends).where(CONSENT.c.ends.is_not(None))
     said = (AUDIT.c.action == "consent.give", AUDIT.c.object == CONSENT.c.id, AUDIT.c.actor == CONSENT.c.account)
-    open_ = (CONSENT.c.scope == "training", CONSENT.c.ends.is_(None), CONSENT.c.id.not_in(ended))
+    open_ = (CONSENT.c.ends.is_(None), CONSENT.c.id.not_in(ended))
     rows = connection.execute(select(CONSENT.c.account, CONSENT.c.id).join(AUDIT, and_(*said)).where(*open_))
     given = {(row.account, row.id) for row in rows}
     return [grant for grant in vault.keys.grants() if (grant.account, grant.consent) in given]

@@ -10,7 +10,7 @@ PER_USER = MappingProxyType(
         "account": ("id", "login", "password_hash", "oidc_subject", "role", "quota", "created"),
         "conversation": ("id", "account", "created", "key", "title"),
         "message": ("id", "conversation", "position", "role", "created", "key", "sealed", "receipt"),
-        "consent": ("id", "account", "at", "version", "scope", "ends"),
+        "consent": ("id", "account", "at", "version", "ends"),
         "data_request": ("id", "account", "kind", "object", "at", "done"),
         "receipt": ("id", "consent", "at", "pairs_in", "pairs_out", "steps", "k", "digest"),
         "audit": ("sequence", "at", "actor", "action", "object", "detail", "previous", "hash"),

@@ -85,8 +85,8 @@ class Rights:
             held = in_force(consents(change.connection, account))
             if held and held.version == version:
                 return held
-            given = Consent(new_id(), account, change.now, version, "training")
-            change.note(account, "consent.give", given.id, version=version, scope=given.scope)
+            given = Consent(new_id(), account, change.now, version)
+            change.note(account, "consent.give", given.id, version=version)
             change.connection.execute(insert(CONSENT).values(asdict(given)))
         return given
 

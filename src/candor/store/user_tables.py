@@ -67,7 +67,6 @@ CONSENT = Table(
     Column("account", String(32), nullable=False, index=True),
     Column("at", UtcDateTime, nullable=False),
     Column("version", String(64), nullable=False),
-    Column("scope", String(16), nullable=False),
     Column("ends", String(32)),
     UniqueConstraint("ends"),
 )

@@ -116,5 +116,5 @@ def _bury(connection: Connection, graves: Graves) -> None:
             connection.execute(delete(REVIEW).where(REVIEW.c.method == "user", REVIEW.c.problem == id))
         else:
             given = connection.execute(select(CONSENT).where(CONSENT.c.id == id)).one()
-            values = {"account": given.account, "version": given.version, "scope": given.scope}
-            connection.execute(insert(CONSENT).values(id=new_id(), at=at, ends=id, **values))
+            values = {"id": new_id(), "account": given.account, "at": at, "version": given.version, "ends": id}
+            connection.execute(insert(CONSENT).values(values))

@@ -75,7 +75,6 @@ def _allowed() -> None:
         sa.Column("account", _ID, nullable=False),
         sa.Column("at", _TIME, nullable=False),
         sa.Column("version", sa.String(64), nullable=False),
-        sa.Column("scope", sa.String(16), nullable=False),
         sa.Column("ends", _ID, nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_consent"),
         sa.UniqueConstraint("ends", name="uq_consent_ends"),
