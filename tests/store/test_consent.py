@@ -1,20 +1,22 @@
 """Consent is off by default; what was written without it cannot be opened for training, whatever is tried."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 from candor.errors import ConfigError, KeysError
-from candor.governance.consent import Consent, Withdrawal, in_force
+from candor.governance.consent import Consent, Withdrawal
 from candor.governance.keys import Wrapped
 from candor.store import Accounts, Rights, Vault, contribute, open_vault
+from candor.store.accounts import consents
 from candor.store.key_tables import WRAPPED
 from candor.store.keystore import Grant
-from candor.store.user_tables import CONSENT
+from candor.store.user_tables import CONSENT, IN_FORCE
 from tests.store.conftest import Clock, Place, steps, talk
 from tests.store.raw import Backup, bare, put, rows
 
@@ -171,8 +173,8 @@ def test_a_store_without_its_keys_grants_nothing(where: Place, tmp_path: Path) -
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 3)), max_size=12))
-def test_consent_is_in_force_where_the_last_one_given_was_not_withdrawn(steps: list[tuple[bool, int]]) -> None:
-    """By a model: a stack of those given, each of which a withdrawal may take."""
+def test_consent_is_in_force_where_no_record_ends_it(steps: list[tuple[bool, int]]) -> None:
+    """By a model: a list of those given, each of which a withdrawal may take."""
     records: list[Consent] = []
     standing: list[str] = []
     for number, (give, which) in enumerate(steps):
@@ -183,8 +185,11 @@ def test_consent_is_in_force_where_the_last_one_given_was_not_withdrawn(steps: l
         elif standing:
             ended = standing.pop(which % len(standing))
             records.append(Consent(str(number), "a", at, "1", ended))
-    held = in_force(reversed(records))
-    assert (held.id if held else None) == (standing[-1] if standing else None)
+    with create_engine("sqlite://").begin() as connection:
+        CONSENT.create(connection)
+        if records:
+            connection.execute(CONSENT.insert(), [asdict(one) for one in reversed(records)])
+        assert [one.id for one in consents(connection, "a", IN_FORCE)] == standing
 
 
 def test_a_withdrawal_says_in_words_what_it_cannot_undo() -> None:

@@ -1,6 +1,5 @@
 """Consent to training on what one writes: off until it is given, for the text that was shown, and until withdrawn."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,14 +21,6 @@ class Consent:
     """Version of the text that was shown."""
     ends: str | None = None
     """Where it withdraws: the record that it ends."""
-
-
-def in_force(records: Iterable[Consent]) -> Consent | None:
-    """The consent that holds; None where none was given, or the last one was withdrawn. Records in any order."""
-    mine = list(records)
-    ended = {record.ends for record in mine}
-    open_ = [record for record in mine if record.ends is None and record.id not in ended]
-    return max(open_, key=lambda record: (record.at, record.id), default=None)
 
 
 @dataclass(frozen=True)

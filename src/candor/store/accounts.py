@@ -8,10 +8,10 @@ from sqlalchemy import ColumnElement, Connection, Row, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from candor.errors import ConfigError, DataError, KeysError
-from candor.governance.consent import Consent, in_force
+from candor.governance.consent import Consent
 from candor.governance.keys import bind, new_id, open_sealed, seal
 from candor.store.review import check_text
-from candor.store.user_tables import ACCOUNT, CONSENT, CONVERSATION, MESSAGE
+from candor.store.user_tables import ACCOUNT, CONSENT, CONVERSATION, IN_FORCE, MESSAGE
 from candor.store.vault import Vault
 
 Role = Literal["user", "annotator", "admin"]
@@ -143,8 +143,8 @@ class Accounts:
         check_text(text, "text", optional=False)
         with self.vault.store.read() as connection:
             the_conversation(connection, account, conversation)
-            consent = in_force(consents(connection, account))
-        name, key = self.vault.keys.for_writing(account, conversation, consent.id if consent else None)
+            held = consents(connection, account, IN_FORCE)
+        name, key = self.vault.keys.for_writing(account, conversation, held[-1].id if held else None)
         id = new_id()
         with self.vault.store.write() as connection:
             the_conversation(connection, account, conversation, lock=True)
@@ -204,9 +204,9 @@ def the_conversation(connection: Connection, account: str, conversation: str, *,
         raise DataError(f"account {account!r} has no conversation {conversation!r}; it may have been deleted")
 
 
-def consents(connection: Connection, account: str) -> list[Consent]:
-    """All records of consent of an account, oldest first."""
-    wanted = select(CONSENT).where(CONSENT.c.account == account).order_by(CONSENT.c.at, CONSENT.c.id)
+def consents(connection: Connection, account: str, *which: ColumnElement[bool]) -> list[Consent]:
+    """All records of consent of an account, or those of which this holds, oldest first."""
+    wanted = select(CONSENT).where(CONSENT.c.account == account, *which).order_by(CONSENT.c.at, CONSENT.c.id)
     return [Consent(**row._mapping) for row in connection.execute(wanted)]
 
 

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Row, and_, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
 from candor.errors import ConfigError, DataError, KeysError, StorageError
 from candor.governance.keys import new_id, open_sealed
@@ -25,7 +25,7 @@ from candor.store.database import parts
 from candor.store.keystore import Grant
 from candor.store.review import ITSELF, Draft, Lang, Review
 from candor.store.tables import HISTORY, REVIEW, insert_new, review_of
-from candor.store.user_tables import AUDIT, CONSENT, CONTRIBUTION, MESSAGE, RECEIPT
+from candor.store.user_tables import AUDIT, CONSENT, CONTRIBUTION, GIVEN, IN_FORCE, MESSAGE, RECEIPT
 from candor.store.vault import Vault
 
 Quasi: TypeAlias = tuple[str, ...]
@@ -183,10 +183,7 @@ def _rows(vault: Vault) -> Iterator[tuple[Grant, Row[Any], Row[Any]]]:
 
 def _in_force(vault: Vault, connection: Connection) -> list[Grant]:
     """The grants whose consent the store knows, of the same account, as audited and as not withdrawn."""
-    ended = select(CONSENT.c.ends).where(CONSENT.c.ends.is_not(None))
-    said = (AUDIT.c.action == "consent.give", AUDIT.c.object == CONSENT.c.id, AUDIT.c.actor == CONSENT.c.account)
-    open_ = (CONSENT.c.ends.is_(None), CONSENT.c.id.not_in(ended))
-    rows = connection.execute(select(CONSENT.c.account, CONSENT.c.id).join(AUDIT, and_(*said)).where(*open_))
+    rows = connection.execute(select(CONSENT.c.account, CONSENT.c.id).join(AUDIT, GIVEN).where(IN_FORCE))
     given = {(row.account, row.id) for row in rows}
     return [grant for grant in vault.keys.grants() if (grant.account, grant.consent) in given]
 

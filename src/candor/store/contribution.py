@@ -5,18 +5,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
-from sqlalchemy import and_, select
+from sqlalchemy import select
 
 from candor import files
 from candor.errors import DataError
 from candor.governance.keys import bind
 from candor.store.database import Store
-from candor.store.user_tables import AUDIT, CONSENT, CONTRIBUTION, RECEIPT
-
-_GIVEN = select(CONSENT.c.id).join(
-    AUDIT,
-    and_(AUDIT.c.action == "consent.give", AUDIT.c.object == CONSENT.c.id, AUDIT.c.actor == CONSENT.c.account),
-)
+from candor.store.user_tables import AUDIT, CONSENT, CONTRIBUTION, GIVEN, RECEIPT
 
 
 @dataclass(frozen=True)
@@ -50,6 +45,7 @@ def contributions(store: Store) -> Iterator[Contribution]:
     """All contributed pairs, batch by batch. DataError for a batch that the audit does not know, or without a receipt
     for each of its pairs from a consent that was given: rows that did not come by `contribute`, or were changed since.
     Whoever can write to the audit too is found by `verify_audit`."""
+    given = select(CONSENT.c.id).join(AUDIT, GIVEN)
     with store.read() as connection:
         names = connection.execute(select(CONTRIBUTION.c.batch).distinct().order_by(CONTRIBUTION.c.batch)).scalars()
         for name in names.all():
@@ -58,7 +54,7 @@ def contributions(store: Store) -> Iterator[Contribution]:
             digest = batch_digest(rows)
             entered = select(AUDIT.c.detail).where(AUDIT.c.action == "contribution.batch", AUDIT.c.object == name)
             audited = any(one.get("digest") == digest for one in connection.execute(entered).scalars())
-            vouching = select(RECEIPT.c.pairs_out).where(RECEIPT.c.digest == digest, RECEIPT.c.consent.in_(_GIVEN))
+            vouching = select(RECEIPT.c.pairs_out).where(RECEIPT.c.digest == digest, RECEIPT.c.consent.in_(given))
             if not audited or sum(connection.execute(vouching).scalars()) != len(rows):
                 raise DataError(
                     f"batch {name} of contributions in {store.name} has no receipts: its {len(rows)} rows were changed "

@@ -8,11 +8,11 @@ from typing import Any, Literal
 from sqlalchemy import Connection, func, insert, select
 
 from candor.errors import ConfigError
-from candor.governance.consent import Consent, Withdrawal, in_force
+from candor.governance.consent import Consent, Withdrawal
 from candor.governance.keys import new_id
 from candor.store.accounts import Accounts, consents, the_account, the_conversation
 from candor.store.database import parts
-from candor.store.user_tables import ACCOUNT, CONSENT, MESSAGE, RECEIPT, REQUEST
+from candor.store.user_tables import ACCOUNT, CONSENT, IN_FORCE, MESSAGE, RECEIPT, REQUEST
 from candor.store.vault import Vault
 
 Wish = Literal["export", "delete conversation", "delete all", "withdraw"]
@@ -75,16 +75,17 @@ class Rights:
     def consent(self, account: str) -> Consent | None:
         """The consent that is in force; None by default."""
         with self.vault.store.read() as connection:
-            return in_force(consents(connection, account))
+            held = consents(connection, account, IN_FORCE)
+        return held[-1] if held else None
 
     def give(self, account: str, version: str) -> Consent:
         """Consent to training, by the text of this version that was shown. What was written before stays unreadable to
         training for ever."""
         with self.vault.change() as change:
             the_account(change.connection, account, lock=True)
-            held = in_force(consents(change.connection, account))
-            if held and held.version == version:
-                return held
+            held = consents(change.connection, account, IN_FORCE)
+            if held and held[-1].version == version:
+                return held[-1]
             given = Consent(new_id(), account, change.now, version)
             change.note(account, "consent.give", given.id, version=version)
             change.connection.execute(insert(CONSENT).values(asdict(given)))
@@ -94,9 +95,7 @@ class Rights:
         """End all consent. Nothing written under it can be read for training from here on; what entered the training
         data before stays there, which `words` explains. ConfigError where there is none."""
         with self.vault.store.read() as connection:
-            records = consents(connection, account)
-        ended = {record.ends for record in records}
-        given = [record.id for record in records if record.ends is None and record.id not in ended]
+            given = [record.id for record in consents(connection, account, IN_FORCE)]
         if not given:
             raise ConfigError(f"account {account!r} has no consent in force; there is nothing to withdraw")
         keys = [key for consent in given for key in self.vault.keys.under(consent)]

@@ -15,6 +15,8 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    and_,
+    select,
 )
 
 from candor.store.database import Number, UtcDateTime, metadata
@@ -72,6 +74,11 @@ CONSENT = Table(
 )
 """Outlives the account, under its random id, as proof; nothing leads from that id to a person then."""
 
+IN_FORCE = and_(
+    CONSENT.c.ends.is_(None), CONSENT.c.id.not_in(select(CONSENT.c.ends).where(CONSENT.c.ends.is_not(None)))
+)
+"""Holds of a consent that was given and that no other record ends."""
+
 REQUEST = Table(
     "data_request",
     metadata,
@@ -98,6 +105,9 @@ AUDIT = Table(
     Column("previous", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
 )
+
+GIVEN = and_(AUDIT.c.action == "consent.give", AUDIT.c.object == CONSENT.c.id, AUDIT.c.actor == CONSENT.c.account)
+"""Joins a consent to the entry of the audit that says who gave it."""
 
 RECEIPT = Table(
     "receipt",

@@ -19,7 +19,7 @@ from candor.store.audit import Audited, audited
 from candor.store.database import Store, open_store, parts, utc_now
 from candor.store.keystore import Graves, KeyStore, Kind, open_keys
 from candor.store.tables import HISTORY, REVIEW
-from candor.store.user_tables import ACCOUNT, AUDIT, CONSENT, CONVERSATION, MESSAGE, REQUEST
+from candor.store.user_tables import ACCOUNT, AUDIT, CONSENT, CONVERSATION, IN_FORCE, MESSAGE, REQUEST
 
 _DOES: dict[str, tuple[Literal["account", "conversation", "consent"], Action]] = {
     "delete conversation": ("conversation", "conversation.delete"),
@@ -98,7 +98,7 @@ def _unwanted(connection: Connection, graves: Graves) -> Graves:
         for some in parts([id for id, (what, _) in graves.items() if what == kind]):
             wanted = select(column).where(column.in_(some))
             if kind == "consent":
-                wanted = wanted.where(column.not_in(select(CONSENT.c.ends).where(CONSENT.c.ends.is_not(None))))
+                wanted = wanted.where(IN_FORCE)
             elif kind == "review":
                 wanted = wanted.where(REVIEW.c.method == "user")
             found.update(connection.execute(wanted).scalars())
