@@ -10,13 +10,13 @@ from typing import Any
 from sqlalchemy import Connection, inspect, text
 
 from candor.store import Store
-from candor.store.database import _address
+from candor.store.engine import address_of
 
 
 @contextmanager
 def bare(url: str) -> Iterator[Connection]:
     """A connection that may do anything, append-only tables included."""
-    with closing(Store(_address(url))) as store, store.write() as connection:
+    with closing(Store(address_of(url))) as store, store.write() as connection:
         if not store.is_file:
             connection.execute(text("SET session_replication_role = replica"))
             yield connection

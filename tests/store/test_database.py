@@ -21,9 +21,9 @@ from sqlalchemy import func, insert, inspect, literal, select, text, update
 from sqlalchemy.exc import DBAPIError, StatementError
 
 from candor.errors import CandorError, ConfigError, DataError, StorageError
-from candor.store import Accounts, Draft, Reviews, Store, database, metadata, open_keys, open_store
-from candor.store.database import UtcDateTime
+from candor.store import Accounts, Draft, Reviews, Store, database, engine, metadata, migrate, open_keys, open_store
 from candor.store.key_tables import KEYS
+from candor.store.schema import UtcDateTime
 from candor.store.tables import HISTORY, REVIEW
 from tests.conftest import file_size_limit
 from tests.store.conftest import Place, consistent, draft, talk
@@ -50,9 +50,9 @@ def one_line(error: pytest.ExceptionInfo[CandorError]) -> str:
 
 def next_revision(folder: Path, patch: pytest.MonkeyPatch, then: str = "") -> None:
     """From here on the code is one that knows a revision more."""
-    shutil.copytree(database.MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(migrate.MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "versions" / "r0003_next.py").write_text(NEXT.format(then=then))
-    patch.setattr(database, "MIGRATIONS", folder)
+    patch.setattr(migrate, "MIGRATIONS", folder)
     patch.setattr(database, "STORE", dataclasses.replace(database.STORE, head="0003"))
 
 
@@ -92,7 +92,7 @@ def test_the_tables_of_the_keys_are_those_that_the_code_declares(keys_url: str) 
 
 
 def test_what_a_reader_keeps_in_the_log_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(engine, "BUSY_SECONDS", 0.1)
     with open_store(tmp_path / "store.db") as store:
         Reviews(store).add([draft(1)])
         other = sqlite3.connect(tmp_path / "store.db", isolation_level=None)
@@ -108,10 +108,10 @@ def test_what_a_reader_keeps_in_the_log_is_said(tmp_path: Path, monkeypatch: pyt
 
 def test_the_newest_revision_is_the_one_that_the_code_names() -> None:
     config = Config()
-    config.set_main_option("script_location", str(database.MIGRATIONS))
+    config.set_main_option("script_location", str(migrate.MIGRATIONS))
     config.set_main_option("path_separator", "newline")
     for schema in (database.STORE, KEYS):
-        config.set_main_option("version_locations", str(database.MIGRATIONS / schema.revisions))
+        config.set_main_option("version_locations", str(migrate.MIGRATIONS / schema.revisions))
         assert ScriptDirectory.from_config(config).get_current_head() == schema.head
 
 
@@ -134,8 +134,8 @@ def test_a_store_of_the_first_revision_keeps_its_records_and_takes_accounts(
     where: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        shutil.copytree(database.MIGRATIONS, tmp_path / "old", ignore=shutil.ignore_patterns("__pycache__", "r0002*"))
-        patch.setattr(database, "MIGRATIONS", tmp_path / "old")
+        shutil.copytree(migrate.MIGRATIONS, tmp_path / "old", ignore=shutil.ignore_patterns("__pycache__", "r0002*"))
+        patch.setattr(migrate, "MIGRATIONS", tmp_path / "old")
         patch.setattr(database, "STORE", dataclasses.replace(database.STORE, head="0001"))
         with open_store(where.store) as store:
             Reviews(store).add(draft(number) for number in range(20))
@@ -279,7 +279,7 @@ def test_an_old_sqlite_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_postgresql_without_its_driver_says_how_to_add_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(engine.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"pip install 'candor-lm\[postgres\]'"):
         open_store("postgresql://host/db")
 
@@ -341,7 +341,7 @@ def test_a_record_that_is_deleted_takes_its_history_along(store: Store) -> None:
 
 
 def test_who_waits_too_long_for_another_process_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(engine, "BUSY_SECONDS", 0.1)
     with open_store(tmp_path / "store.db") as store:
         reviews = Reviews(store)
         reviews.add([draft(1)])
@@ -357,7 +357,7 @@ def test_who_waits_too_long_for_another_process_is_told(tmp_path: Path, monkeypa
 def test_a_server_may_hold_tables_of_others(url: str) -> None:
     if "://" not in url:
         pytest.skip("a file belongs to one program")
-    with closing(Store(database._address(url))) as bare, bare.write() as connection:
+    with closing(Store(engine.address_of(url))) as bare, bare.write() as connection:
         connection.execute(text("CREATE TABLE theirs (number INTEGER)"))
     with open_store(url) as store:
         consistent(store)

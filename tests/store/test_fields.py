@@ -11,9 +11,10 @@ import candor
 from candor.errors import ConfigError
 from candor.governance.audit import DETAILS, Action, next_entry
 from candor.store import Vault, metadata
-from candor.store.database import Store, utc_now
+from candor.store.database import Store
 from candor.store.fields import OF_NOBODY, PER_USER
 from candor.store.key_tables import KEYS
+from candor.store.schema import utc_now
 
 REVIEWS = {
     "review": "number id messages original method lang problem family grade state edited reasons annotator lease_until "

@@ -13,8 +13,8 @@ from candor.config import field_docs
 from candor.errors import CandorError, ConfigError, DataError, ReviewConflict
 from candor.problems import Grade
 from candor.store import Change, Decision, Draft, Review, Rule
-from candor.store.database import as_json
 from candor.store.review import DRAFT_FIELDS, REVIEW_FIELDS, decided, draft_from_json, to_json
+from candor.store.schema import as_json
 
 ASKED = ({"role": "user", "content": "3 + 4?"},)
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -4,13 +4,14 @@ keys that a second database holds, what users wrote."""
 from candor.store.accounts import Account, Accounts, Conversation, Said
 from candor.store.contribute import Contributed, Steps, contribute
 from candor.store.contribution import Contribution, contributions, write_contributions
-from candor.store.database import Store, metadata, open_store
+from candor.store.database import Store, open_store
 from candor.store.jsonl import Imported, add_drafts, export_reviews, import_reviews
 from candor.store.keystore import KeyStore, open_keys
 from candor.store.review import Change, Decision, Draft, Message, Review, Rule
 from candor.store.reviews import Added, Reviews
 from candor.store.rights import Receipt, Request, Rights
 from candor.store.rings import load_ring
+from candor.store.schema import metadata
 from candor.store.vault import Vault, open_vault
 
 __all__ = [

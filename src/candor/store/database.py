@@ -4,87 +4,24 @@ A SQLite file by default, PostgreSQL by URL; the tables stand with what uses the
 transaction: whoever is killed in the middle leaves what was there before.
 """
 
-import importlib.util
-import json
-import os
 import sqlite3
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import (
-    URL,
-    BigInteger,
-    Connection,
-    DateTime,
-    Dialect,
-    Engine,
-    Integer,
-    MetaData,
-    Table,
-    TypeDecorator,
-    create_engine,
-    event,
-    inspect,
-    make_url,
-    text,
-)
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy import URL, Connection, Table, inspect, text
+from sqlalchemy.exc import DBAPIError, OperationalError
 
-from candor import files
 from candor.errors import ConfigError, DataError, StorageError
+from candor.store.engine import BUSY_SECONDS, address_of, make_engine, make_file, write_ahead
+from candor.store.migrate import migrate, revision
+from candor.store.schema import STORE, Schema
 
-HEAD = "0002"
-"""Revision of the tables that this code reads and writes: the newest of `migrations/versions`."""
-MIGRATIONS = Path(__file__).parent / "migrations"
-BUSY_SECONDS = 30
-"""How long a change waits for another process's."""
 BATCH = 500
 """Records that are in memory, in one transaction or in one statement, at a time."""
 _OLDEST_SQLITE = (3, 35, 0)
-_LOCK = 0x63616E646F72
-"""Names the lock of PostgreSQL that one migration at a time holds."""
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-"""All tables of the store, with constraints named alike on every database."""
-
-
-@dataclass(frozen=True)
-class Schema:
-    """What a database is to hold, and how it comes to hold it.
-
-    >>> Schema(metadata, "versions", HEAD, "candor_version", apart_from="candor_keys_version")
-    """
-
-    tables: MetaData
-    """The tables, as the code declares them."""
-    revisions: str
-    """Folder of the revisions in `MIGRATIONS`."""
-    head: str
-    """The newest of them."""
-    version_table: str
-    """Where the database says which one it is at."""
-    apart_from: str
-    """The version table of what must not be in the same database."""
-
-
-STORE = Schema(metadata, "versions", HEAD, "candor_version", "candor_keys_version")
-
-Number = BigInteger().with_variant(Integer, "sqlite")
-"""Type of the keys that the database itself gives out, rising."""
-
+_LOCK = 0x63616E646F73
+"""Names the lock of PostgreSQL that one process at a time holds."""
 _SQLITE = {
     "SQLITE_FULL": "the disk is full; free some space",
     "SQLITE_IOERR": "the disk refused ({}); check its space, its quota and the limit on file sizes (ulimit -f)",
@@ -98,30 +35,6 @@ _SQLITE = {
 }
 
 
-def utc_now() -> datetime:
-    """The time, in UTC."""
-    return datetime.now(UTC)
-
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """A time in UTC, with its zone: SQLite keeps none, PostgreSQL gives back that of the session."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Into the database."""
-        if value is not None and value.tzinfo is None:
-            raise ValueError(f"{value!r} has no time zone; give a time in UTC")
-        return None if value is None else value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Out of the database."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
 class Store:
     """An open database; safe to share between threads, not across a fork. Made by `open_store`."""
 
@@ -130,7 +43,7 @@ class Store:
         """Whether it is SQLite, and not a server."""
         self.name = str(url.database) if self.is_file else url.render_as_string(hide_password=True)
         """The file, or the address without its password, for messages."""
-        self.engine = _engine(url)
+        self.engine = make_engine(url)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -154,7 +67,7 @@ class Store:
         lock for it."""
         with self.write() as connection:
             if not self.is_file:
-                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK + 1})
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
             yield connection
 
     def forget(self, *tables: Table) -> None:
@@ -220,18 +133,18 @@ def open_store(url: str | Path, *, create: bool = True, schema: Schema | None = 
     migrated; one of newer code is refused with a StorageError, and nothing in it is touched.
     """
     schema = schema or STORE
-    address = _address(str(url))
+    address = address_of(str(url))
     if address.get_backend_name() == "sqlite":
         if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
             raise ConfigError(
                 f"SQLite {sqlite3.sqlite_version} of this Python is too old, {'.'.join(map(str, _OLDEST_SQLITE))} is "
                 "needed; use another Python, or PostgreSQL"
             )
-        _make_file(Path(str(address.database)), create)
+        make_file(Path(str(address.database)), create)
     store = Store(address)
     try:
         with store.read() as connection:
-            found = _revision(connection, schema)
+            found = revision(connection, schema)
             mixed = inspect(connection).has_table(schema.apart_from)
             foreign = found is None and store.is_file and inspect(connection).get_table_names()
         if mixed:
@@ -243,132 +156,17 @@ def open_store(url: str | Path, *, create: bool = True, schema: Schema | None = 
         if found is None and not create:
             raise DataError(f"{store.name} holds no store yet; add something first, or name another one")
         if found is None and store.is_file:
-            _write_ahead(store)
+            with store._errors("write"):
+                write_ahead(store.engine)
         if found != schema.head:
-            _migrate(store, schema)
+            with store.alone() as connection:
+                migrate(connection, schema, store.name)
     except BaseException:
         store.close()
         raise
     return store
 
 
-def _write_ahead(store: Store) -> None:
-    """Have SQLite write changes ahead, so that readers and a writer do not wait for each other; the file remembers."""
-    give_up = time.monotonic() + BUSY_SECONDS
-    with store._errors("write"), store.engine.connect() as connection:
-        cursor = connection.connection.cursor()
-        while True:
-            try:
-                cursor.execute("PRAGMA journal_mode = WAL")
-                return
-            except sqlite3.OperationalError as error:  # of this one SQLite does not wait for others that do it too
-                if error.sqlite_errorname != "SQLITE_BUSY" or time.monotonic() > give_up:
-                    raise
-                time.sleep(0.01)
-
-
-def _address(url: str) -> URL:
-    known = "give a path, sqlite:///PATH or postgresql://USER@HOST/NAME"
-    if "://" not in url:
-        return URL.create("sqlite", database=os.path.expanduser(url))
-    try:
-        address = make_url(url)
-    except (ArgumentError, ValueError):
-        raise ConfigError(f"the address of the store cannot be read; {known}") from None  # it may hold a password
-    if address.drivername.startswith("sqlite"):
-        if address.database in (None, "", ":memory:"):
-            raise ConfigError(f"{url!r} names no file, and what is kept in memory is lost; {known}")
-        return address.set(drivername="sqlite", query={})
-    if address.drivername.split("+")[0] in ("postgresql", "postgres"):
-        if importlib.util.find_spec("psycopg") is None:
-            raise ConfigError("PostgreSQL needs an extra; run: pip install 'candor-lm[postgres]'")
-        return address.set(drivername="postgresql+psycopg")
-    raise ConfigError(f"{address.drivername!r} is no database that Candor can use; {known}")
-
-
-def _make_file(path: Path, create: bool) -> None:
-    """Make the empty file, so that it has its permissions before anything is in it. SQLite gives its side files the
-    same. An existing one is never opened here: closing it would drop the locks that this process holds through SQLite.
-    """
-    if path.exists():
-        return
-    if not create:
-        raise DataError(f"{path} does not exist; check the path")
-    with files.disk_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with suppress(FileExistsError):  # another process may be faster
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-
-
-def _engine(url: URL) -> Engine:
-    if url.get_backend_name() != "sqlite":
-        engine = create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 10}, json_serializer=as_json)
-        setup = f"SET lock_timeout = '{BUSY_SECONDS}s'"
-        event.listen(engine, "connect", _run_on_connect(setup))
-        return engine
-    # The driver begins no transactions of its own: it would do so too late for reads, and never for tables.
-    arguments = {"timeout": BUSY_SECONDS, "isolation_level": None}
-    engine = create_engine(url, connect_args=arguments, json_serializer=as_json)
-    pragmas = ("foreign_keys = ON", "synchronous = FULL", "secure_delete = ON", "recursive_triggers = ON")
-    event.listen(engine, "connect", _run_on_connect(*[f"PRAGMA {pragma}" for pragma in pragmas]))
-    event.listen(engine, "begin", _begin)
-    return engine
-
-
-def _run_on_connect(*statements: str) -> Callable[[Any, Any], None]:
-    def run(connection: Any, _: Any) -> None:
-        cursor = connection.cursor()
-        for statement in statements:
-            cursor.execute(statement)
-        cursor.close()
-        connection.commit()
-
-    return run
-
-
-def _begin(connection: Connection) -> None:
-    """Who writes takes SQLite's one write lock at once: a reader that turns writer could only be refused."""
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")
-
-
-def as_json(value: Any) -> str:
-    """JSON as it is stored and exported: readable in any language; ValueError for NaN, which is no JSON."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
-
-
 def parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:
     """Ids in lists short enough for one statement."""
     return (ids[start : start + BATCH] for start in range(0, len(ids), BATCH))
-
-
-def _revision(connection: Connection, schema: Schema) -> str | None:
-    """The revision of the tables; None where there are none yet."""
-    if not inspect(connection).has_table(schema.version_table):
-        return None
-    found: str | None = connection.execute(text(f"SELECT version_num FROM {schema.version_table}")).scalar()
-    return found
-
-
-def _migrate(store: Store, schema: Schema) -> None:
-    """Bring the tables to the newest revision, in one transaction, one process at a time."""
-    from alembic import command  # not needed, and not imported, once a store is up to date
-    from alembic.config import Config
-    from alembic.script import ScriptDirectory
-
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    config.set_main_option("version_locations", str(MIGRATIONS / schema.revisions).replace("%", "%%"))
-    config.set_main_option("path_separator", "newline")
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    with store.write() as connection:
-        if not store.is_file:
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-        found = _revision(connection, schema)
-        if found is not None and found not in known:
-            raise StorageError(
-                f"{store.name} was written by a newer Candor (revision {found}, this one knows {schema.head}); "
-                "upgrade candor-lm, or name another store"
-            )
-        config.attributes["connection"] = connection
-        config.attributes["schema"] = schema
-        command.upgrade(config, "head")

@@ -10,7 +10,7 @@ from typing import Any
 from candor import files
 from candor.errors import CandorError, DataError, ReviewConflict
 from candor.rows import Layout, Row, file_rows
-from candor.store.database import BATCH, as_json
+from candor.store.database import BATCH
 from candor.store.review import (
     DECISIONS,
     DRAFT_FIELDS,
@@ -27,6 +27,7 @@ from candor.store.review import (
     to_json,
 )
 from candor.store.reviews import Added, Reviews
+from candor.store.schema import as_json
 from candor.store.tables import ChangeOf, fetch, write_changes
 
 _FIXED = {*DRAFT_FIELDS, "created"}

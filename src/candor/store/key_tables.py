@@ -2,7 +2,7 @@
 
 from sqlalchemy import Column, Index, Integer, LargeBinary, MetaData, PrimaryKeyConstraint, String, Table
 
-from candor.store.database import STORE, Number, Schema, UtcDateTime, metadata
+from candor.store.schema import STORE, Number, Schema, UtcDateTime, metadata
 
 HEAD = "0001"
 """Newest revision of `migrations/keys`."""

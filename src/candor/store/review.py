@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Literal, TypeAlias, get_args
 
 from candor.errors import ConfigError, DataError, ReviewConflict
-from candor.store.database import as_json
+from candor.store.schema import as_json
 
 Message: TypeAlias = Mapping[str, Any]
 """A message in the OpenAI form, as the chat templates take it: `{"role": "user", "content": "Hi"}`."""

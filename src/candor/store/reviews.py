@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Select, func, select
 
 from candor.errors import ConfigError, ReviewConflict
-from candor.store.database import BATCH, Store, utc_now
+from candor.store.database import BATCH, Store
 from candor.store.review import (
     DECISIONS,
     STATES,
@@ -27,6 +27,7 @@ from candor.store.review import (
     check_choice,
     decided,
 )
+from candor.store.schema import utc_now
 from candor.store.tables import (
     HISTORY,
     REVIEW,

@@ -29,8 +29,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from candor.errors import DataError
-from candor.store.database import Number, UtcDateTime, metadata
 from candor.store.review import DRAFT_FIELDS, ITSELF, Draft, Review, State
+from candor.store.schema import Number, UtcDateTime, metadata
 
 REVIEW = Table(
     "review",

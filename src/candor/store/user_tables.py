@@ -19,7 +19,7 @@ from sqlalchemy import (
     select,
 )
 
-from candor.store.database import Number, UtcDateTime, metadata
+from candor.store.schema import Number, UtcDateTime, metadata
 
 ACCOUNT = Table(
     "account",

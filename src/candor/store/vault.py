@@ -16,8 +16,9 @@ from sqlalchemy import Column, Connection, Row, delete, insert, select, update
 from candor.governance.audit import Action
 from candor.governance.keys import KeyRing, new_id
 from candor.store.audit import Audited, audited
-from candor.store.database import Store, open_store, parts, utc_now
+from candor.store.database import Store, open_store, parts
 from candor.store.keystore import Graves, KeyStore, Kind, open_keys
+from candor.store.schema import utc_now
 from candor.store.tables import HISTORY, REVIEW
 from candor.store.user_tables import ACCOUNT, AUDIT, CONSENT, CONVERSATION, IN_FORCE, MESSAGE, REQUEST
 
