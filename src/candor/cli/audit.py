@@ -60,8 +60,8 @@ def resume(store: StoreUrl = "candor.db", keys: KeysUrl = "keys.db") -> None:
     """
     from candor.store import open_store
     from candor.store.audit import resume_audit
-    from candor.store.schema import utc_now
     from candor.store.keystore import open_keys
+    from candor.store.schema import utc_now
 
     with open_store(store, create=False) as opened, open_keys(keys, create=False) as keyed:
         head = resume_audit(opened, keyed, utc_now())

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from candor.errors import ConfigError
-from candor.governance.pii import Finder, IdentifierClass
+from candor.governance.pii import Finder, Masking
 
 
 @dataclass(frozen=True)
@@ -19,13 +18,12 @@ class PrivateConfig:
     """What stands in their place: their type, a bar, or something general."""
 
     def __post_init__(self) -> None:
-        if self.action not in ("tag", "redact", "generalise"):
-            raise ConfigError(f"steps.private.action={self.action!r} is none of tag, redact, generalise")
+        Masking(self.action)  # which checks it
 
     def mask(self, text: str) -> tuple[str, int]:
         """A text without it, and how many places were masked."""
         if not self.on:
             return text, 0
-        classes: tuple[IdentifierClass, ...] = ("direct", "quasi") if self.names else ("direct",)
-        done = Finder(names=self.names).mask(text, action=self.action, classes=classes)
+        how = Masking(self.action, ("direct", "quasi") if self.names else ("direct",))
+        done = Finder(names=self.names).mask(text, how)
         return done.text, len(done.spans)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from candor.errors import ConfigError
 from candor.governance import pii
-from candor.governance.pii.masking import general, hide_tags, mask, surrogate
+from candor.governance.pii.masking import Action, Masking, general, hide_tags, mask, surrogate
 from candor.governance.pii.spans import Span
 
 LETTER = "王小明（35岁）住在浙江省杭州市，电话13800138000；王小明生于1990年3月5日。Mr John Smith, john@example.org."
@@ -22,19 +22,19 @@ def test_tags_name_the_type() -> None:
 
 
 def test_redaction_says_nothing_of_what_it_covers() -> None:
-    text = pii.mask(LETTER, action="redact").text
+    text = pii.mask(LETTER, Masking("redact")).text
     assert set(re.findall("█+", text)) == {"████"} and "1380013" not in text and "王小明" not in text
 
 
 def test_surrogates_are_the_same_within_a_conversation_only() -> None:
-    first = pii.mask(LETTER, action="surrogate", key=KEY, conversation="a").text
+    first = pii.mask(LETTER, Masking("surrogate", key=KEY, conversation="a")).text
     names = re.findall("<person:[a-z]{8}>", first)
     assert names[0] == names[1] and len(set(names)) == 2
-    assert first == pii.mask(LETTER, action="surrogate", key=KEY, conversation="a").text
-    other = pii.mask(LETTER, action="surrogate", key=KEY, conversation="b").text
+    assert first == pii.mask(LETTER, Masking("surrogate", key=KEY, conversation="a")).text
+    other = pii.mask(LETTER, Masking("surrogate", key=KEY, conversation="b")).text
     assert not set(re.findall(":[a-z]{8}>", first)) & set(re.findall(":[a-z]{8}>", other))
     assert not set(re.findall(":[a-z]{8}>", first)) & set(
-        re.findall(":[a-z]{8}>", pii.mask(LETTER, action="surrogate", key=KEY[::-1], conversation="a").text)
+        re.findall(":[a-z]{8}>", pii.mask(LETTER, Masking("surrogate", key=KEY[::-1], conversation="a")).text)
     )
 
 
@@ -46,7 +46,7 @@ def test_spellings_of_a_value_have_one_surrogate() -> None:
 
 def test_surrogates_need_a_key() -> None:
     with pytest.raises(ConfigError, match="at least 16 bytes"):
-        pii.mask("x", action="surrogate", key=b"short")
+        pii.mask("x", Masking("surrogate", key=b"short"))
 
 
 @pytest.mark.parametrize(
@@ -63,9 +63,9 @@ def test_values_are_made_general(value: str, kind: str, wider: str) -> None:
 
 
 def test_only_what_is_asked_for_is_masked() -> None:
-    assert pii.mask(LETTER, types=["phone"]).text == LETTER.replace("13800138000", "<phone>")
-    assert "1990年3月5日" in pii.mask(LETTER, classes=["direct"]).text
-    assert {span.identifier_class for span in pii.mask(LETTER, classes=["quasi"]).spans} == {"quasi"}
+    assert pii.mask(LETTER, Masking(types=["phone"])).text == LETTER.replace("13800138000", "<phone>")
+    assert "1990年3月5日" in pii.mask(LETTER, Masking(classes=["direct"])).text
+    assert {span.identifier_class for span in pii.mask(LETTER, Masking(classes=["quasi"])).spans} == {"quasi"}
 
 
 def test_a_tag_hides_nothing() -> None:
@@ -82,7 +82,7 @@ def test_what_shows_only_afterwards_is_masked_too() -> None:
         word = "second" if "first" not in text else "first"
         return [Span(one.start(), one.end(), "person", "direct", "x") for one in re.finditer(word, hide_tags(text))]
 
-    done = mask("second first second", find)
+    done = mask("second first second", find, Masking())
     assert done.text == "<person> <person> <person>"
     assert [(span.start, span.end) for span in done.spans] == [(0, 6), (7, 12), (13, 19)]
 
@@ -99,20 +99,20 @@ TEXTS = st.one_of(
 
 @settings(max_examples=300, deadline=None)
 @given(TEXTS, st.sampled_from(["tag", "redact", "surrogate", "generalise"]))
-def test_any_text_can_be_masked_and_masking_again_changes_nothing(text: str, action: pii.Action) -> None:
+def test_any_text_can_be_masked_and_masking_again_changes_nothing(text: str, action: Action) -> None:
     found = pii.find(text)
     assert all(0 <= span.start < span.end <= len(text) for span in found)
     assert all(first.end <= second.start for first, second in pairwise(found))
-    done = pii.mask(text, action=action, key=KEY)
+    done = pii.mask(text, Masking(action, key=KEY))
     assert all(0 <= span.start < span.end <= len(text) for span in done.spans)
-    again = pii.mask(done.text, action=action, key=KEY)
+    again = pii.mask(done.text, Masking(action, key=KEY))
     assert again.text == done.text and again.spans == ()
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(PARTS, max_size=12).map("".join))
 def test_what_is_left_of_a_text_is_what_no_span_covers(text: str) -> None:
-    done = pii.mask(text, action="redact")
+    done = pii.mask(text, Masking("redact"))
     kept = [one for place, one in enumerate(text) if not any(s.start <= place < s.end for s in done.spans)]
     assert done.text.replace("████", "") == "".join(kept).replace("████", "")
 
@@ -139,4 +139,4 @@ def test_masking_comes_to_an_end_that_stays() -> None:
 
 def test_unknown_types_are_refused() -> None:
     with pytest.raises(ConfigError, match="there is no type 'mobil'"):
-        pii.mask("x", types=["mobil"])
+        pii.mask("x", Masking(types=["mobil"]))

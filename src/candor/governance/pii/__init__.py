@@ -6,10 +6,10 @@
 """
 
 from candor.governance.pii.finder import Finder, anonymise, find, mask
-from candor.governance.pii.masking import Action, Masked
+from candor.governance.pii.masking import Masked, Masking
 from candor.governance.pii.spans import IdentifierClass, Span
 
 VERSION = 1
 """Goes up when something else is found or masked."""
 
-__all__ = ["VERSION", "Action", "Finder", "IdentifierClass", "Masked", "Span", "anonymise", "find", "mask"]
+__all__ = ["VERSION", "Finder", "IdentifierClass", "Masked", "Masking", "Span", "anonymise", "find", "mask"]

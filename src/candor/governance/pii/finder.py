@@ -1,19 +1,20 @@
 """Everything together: identifiers by rule, dates and quantities, names by cue, the tagger, and all of it again."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from candor.governance.pii.anonymity import left
 from candor.governance.pii.dates import find_dates
 from candor.governance.pii.identifiers import find_identifiers
-from candor.governance.pii.masking import FILL, Action, Masked, hide_tags, without_tags
+from candor.governance.pii.masking import FILL, Masked, Masking, hide_tags, without_tags
 from candor.governance.pii.masking import mask as mask_with
 from candor.governance.pii.names import again, find_names, grown
-from candor.governance.pii.spans import IdentifierClass, Span, merge
+from candor.governance.pii.spans import Span, merge
 from candor.governance.pii.tagger import THRESHOLD, WEIGHTS, Tagger
 
 Model = Callable[[str], Iterable[Span]]
+_ALL = Masking()
 
 
 @dataclass(frozen=True)
@@ -61,20 +62,9 @@ class Finder:
             for spans, text, came in zip(found, hidden, texts, strict=True)
         ]
 
-    def mask(
-        self,
-        text: str,
-        *,
-        action: Action = "tag",
-        classes: Collection[IdentifierClass] = ("direct", "quasi"),
-        types: Collection[str] | None = None,
-        key: bytes = b"",
-        conversation: str = "",
-    ) -> Masked:
+    def mask(self, text: str, how: Masking = _ALL) -> Masked:
         """See `masking.mask`."""
-        return mask_with(
-            text, self.find, action=action, classes=classes, types=types, key=key, conversation=conversation
-        )
+        return mask_with(text, self.find, how)
 
 
 def across_tags(hidden: str) -> list[Span]:
@@ -91,7 +81,7 @@ def across_tags(hidden: str) -> list[Span]:
 
 def anonymise(text: str) -> tuple[str, tuple[str, ...]]:
     """A text with everything made general, and what in it still describes a person: see `anonymity.left`."""
-    masked = Finder().mask(text, action="generalise").text
+    masked = Finder().mask(text, Masking("generalise")).text
     return masked, left(masked)
 
 

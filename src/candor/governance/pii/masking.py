@@ -6,10 +6,10 @@ import hmac
 import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from itertools import count
-from typing import Literal
+from typing import Literal, get_args
 
 from candor.errors import ConfigError
 from candor.governance.pii.lists import read_list
@@ -64,47 +64,69 @@ def without_tags(spans: Iterable[Span], hidden: str) -> list[Span]:
     ]
 
 
-def mask(
-    text: str,
-    find: Find,
-    *,
-    action: Action = "tag",
-    classes: Collection[IdentifierClass] = ("direct", "quasi"),
-    types: Collection[str] | None = None,
-    key: bytes = b"",
-    conversation: str = "",
-) -> Masked:
-    """`text` without what `find` finds of these classes, and of these types where some are named.
+@dataclass(frozen=True)
+class Masking:
+    """What is masked of what is found, and how.
 
-    "tag" puts `<type>` in its place, "redact" the same bar for all, "surrogate" `<type:code>`, equal for equal values
-    inside one `conversation` and another one elsewhere (HMAC-SHA256 under `key`, at least 16 bytes; ConfigError
-    without), "generalise" the decade of a date, ten years of age, the province of a place, the size of a number.
-
-    What is left is looked through again until nothing is found, because taking a name out may show the next one.
+    >>> Masking("surrogate", types=("person",), key=key, conversation="7")
     """
-    if unknown := sorted(set(types or ()) - set(TYPES)):
-        near = get_close_matches(unknown[0], TYPES, 1)
-        raise ConfigError(
-            f"there is no type {unknown[0]!r}; "
-            + (f"did you mean {near[0]}?" if near else f"there are: {', '.join(TYPES)}")
-        )
-    if action == "surrogate" and len(key) < 16:
-        raise ConfigError("surrogates need a key of at least 16 bytes; give one that is kept apart from the texts")
 
-    def wanted(span: Span) -> bool:
-        return span.identifier_class in classes and (types is None or span.type in types)
+    action: Action = "tag"
+    """What stands in its place. "tag": `<type>`; "redact": the same bar for all; "surrogate": `<type:code>`, equal for
+    equal values inside one conversation, another one elsewhere (HMAC-SHA256); "generalise": the decade of a date, ten
+    years of age, the province of a place, the size of a number."""
+    classes: Collection[IdentifierClass] = ("direct", "quasi")
+    """Only what is of these classes ..."""
+    types: Collection[str] = ()
+    """... and of these types, where some are named."""
+    key: bytes = field(default=b"", repr=False)
+    """Of at least 16 bytes, for surrogates."""
+    conversation: str = ""
+    """In which surrogates are equal."""
 
+    def __post_init__(self) -> None:
+        if self.action not in get_args(Action):
+            raise ConfigError(f"action={self.action!r} is none of {', '.join(get_args(Action))}")
+        if wrong := sorted(set(self.classes) - set(get_args(IdentifierClass))):
+            raise ConfigError(f"classes: {wrong[0]!r} is neither direct nor quasi")
+        if unknown := sorted(set(self.types) - set(TYPES)):
+            near = get_close_matches(unknown[0], TYPES, 1)
+            raise ConfigError(
+                f"there is no type {unknown[0]!r}; "
+                + (f"did you mean {near[0]}?" if near else f"there are: {', '.join(TYPES)}")
+            )
+        if self.action == "surrogate" and len(self.key) < 16:
+            raise ConfigError("surrogates need a key of at least 16 bytes; give one that is kept apart from the texts")
+
+    def wants(self, span: Span) -> bool:
+        """Whether a span is masked."""
+        return span.identifier_class in self.classes and (not self.types or span.type in self.types)
+
+    def instead(self, value: str, kind: str) -> str:
+        """What stands for a value."""
+        if self.action == "redact":
+            return REDACTED
+        if self.action == "surrogate":
+            return f"<{kind}:{surrogate(value, kind, self.key, self.conversation)}>"
+        if self.action == "generalise" and (wider := general(value, kind)):
+            return f"<{kind}:{wider}>"
+        return f"<{kind}>"
+
+
+def mask(text: str, find: Find, how: Masking) -> Masked:
+    """`text` without what `find` finds in it and `how` wants. What is left is looked through again until nothing is
+    found, because taking a name out may show the next one."""
     spans: list[Span] = []
     current, pieces = text, [(0, 0, len(text))]  # (place in the current text, place in the original, length)
     for number in count():
-        found = [span for span in find(current) if wanted(span)]
+        found = [span for span in find(current) if how.wants(span)]
         if number >= _ROUNDS:
             found = _with_touching(found, hide_tags(current))
         new = [part for span in found for part in _to_original(span, pieces)]
         if not new:
             break
         spans = sorted([*spans, *new], key=lambda span: span.start)
-        current, pieces = _render(text, spans, lambda span: _instead(text, span, action, key, conversation))
+        current, pieces = _render(text, spans, how)
     return Masked(current, tuple(spans))
 
 
@@ -136,29 +158,18 @@ def _to_original(span: Span, pieces: Sequence[tuple[int, int, int]]) -> list[Spa
     return found
 
 
-def _render(text: str, spans: Sequence[Span], instead: Callable[[Span], str]) -> tuple[str, list[tuple[int, int, int]]]:
+def _render(text: str, spans: Sequence[Span], how: Masking) -> tuple[str, list[tuple[int, int, int]]]:
     """The text with something else for each span, and where what is left of the original lies in it."""
     parts: list[str] = []
     pieces: list[tuple[int, int, int]] = []
     size = done = 0
     for span in spans:
         pieces.append((size, done, span.start - done))
-        parts += [text[done : span.start], instead(span)]
+        parts += [text[done : span.start], how.instead(text[span.start : span.end], span.type)]
         size += span.start - done + len(parts[-1])
         done = span.end
     pieces.append((size, done, len(text) - done))
     return "".join([*parts, text[done:]]), pieces
-
-
-def _instead(text: str, span: Span, action: Action, key: bytes, conversation: str) -> str:
-    value = text[span.start : span.end]
-    if action == "redact":
-        return REDACTED
-    if action == "surrogate":
-        return f"<{span.type}:{surrogate(value, span.type, key, conversation)}>"
-    if action == "generalise" and (wider := general(value, span.type)):
-        return f"<{span.type}:{wider}>"
-    return f"<{span.type}>"
 
 
 def surrogate(value: str, kind: str, key: bytes, conversation: str) -> str:
