@@ -80,10 +80,10 @@ def test_train_and_score(tmp_path: Path, candor_command: Callable[..., Result]) 
     ("arguments", "says", "mend"),
     [
         (("mask", "{tmp}/nothing"), "cannot be read", "check the path"),
-        (("mask", "{tmp}/letter.txt", "--action", "x"), "--action", "is none of tag, redact"),
+        (("mask", "{tmp}/letter.txt", "--action", "x"), "action='x'", "is none of tag, redact"),
         (("mask", "{tmp}/letter.txt", "--action", "surrogate"), "at least 16 bytes", "give one"),
         (("mask", "{tmp}/letter.txt", "--field", "text"), "line 1: no JSON object with a field", "check the file"),
-        (("mask", "{tmp}/letter.txt", "--classes", "all"), "--classes", "is neither direct nor quasi"),
+        (("mask", "{tmp}/letter.txt", "--classes", "all"), "classes: 'all'", "is neither direct nor quasi"),
         (("find", "{tmp}/letter.txt", "--model", "{tmp}"), "holds no token-classification model", "error:"),
     ],
 )

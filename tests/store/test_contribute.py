@@ -55,7 +55,7 @@ def test_consented_pairs_enter_masked_with_a_receipt_for_each_consent(
         done = contribute(vault, steps())
         assert (done.read, done.alike, done.waiting, done.entered) == (8, 8, 0, 8)
         assert contribute(vault, steps()).read == 0  # nothing twice
-        assert write_contributions(vault.store, tmp_path / "users.jsonl") == 8
+        assert write_contributions(vault, tmp_path / "users.jsonl") == 8
     lines = [json.loads(line) for line in (tmp_path / "users.jsonl").read_text().splitlines()]
     said = json.dumps(lines)
     assert "Lovelace" not in said and "138123" not in said and "Never use this" not in said
@@ -240,7 +240,7 @@ def test_rows_without_receipts_never_reach_a_training_file(
         with bare(where.store) as connection:
             attack(connection)
         with where.serve() as vault, pytest.raises(DataError, match="has no receipts"):
-            write_contributions(vault.store, tmp_path / "users.jsonl")
+            write_contributions(vault, tmp_path / "users.jsonl")
         assert not (tmp_path / "users.jsonl").exists()
         backup.restore()
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from candor.cli import console
+from candor.cli.options import KEYS, STORE, KeysUrl, StoreUrl
 
 if TYPE_CHECKING:
     from candor.governance.audit import Head
@@ -15,14 +16,11 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-StoreUrl = Annotated[str, typer.Option(help="The store: SQLite file or postgresql:// address.", envvar="CANDOR_STORE")]
-KeysUrl = Annotated[str, typer.Option(help="Database of keys, which holds the anchor.", envvar="CANDOR_KEYS")]
-
 
 @app.command()
 def verify(
-    store: StoreUrl = "candor.db",
-    keys: KeysUrl = "keys.db",
+    store: StoreUrl = STORE,
+    keys: KeysUrl = KEYS,
     head: Annotated[
         list[str] | None, typer.Option(metavar="NUMBER:HASH", help="A head noted earlier, elsewhere; repeat for more.")
     ] = None,
@@ -52,7 +50,7 @@ def verify(
 
 
 @app.command()
-def resume(store: StoreUrl = "candor.db", keys: KeysUrl = "keys.db") -> None:
+def resume(store: StoreUrl = STORE, keys: KeysUrl = KEYS) -> None:
     """Go on after the store was restored from a backup: an entry records how many the backup lacked, for good.
 
     \b

@@ -1,18 +1,19 @@
 """`candor privacy`: find and mask what tells who somebody is, and measure what is left."""
 
-import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from candor.cli import console
+from candor.cli.options import KEYS, STORE, KeysUrl, StoreUrl
+from candor.cli.texts import read_bytes, read_ids, read_texts
 from candor.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from candor.governance.pii import Action, Finder, IdentifierClass
+    from candor.governance.pii import Finder, IdentifierClass
+    from candor.governance.pii.masking import Action
 
 app = typer.Typer(
     help="Find and mask what tells who somebody is, in Chinese and English; measure what is left.",
@@ -54,19 +55,20 @@ def mask(
     candor privacy mask chats.jsonl --field text --action surrogate --key key.bin --out masked.jsonl
     """
     from candor import files
+    from candor.governance.pii import Masking
 
-    if action not in ("tag", "redact", "surrogate", "generalise"):
-        raise ConfigError(f"--action {action!r} is none of tag, redact, surrogate, generalise")
+    how = Masking(
+        cast("Action", action),
+        cast("list[IdentifierClass]", classes.split(",")),
+        types.split(",") if types else (),
+        read_bytes(str(key)) if key else b"",
+        conversation,
+    )
     finder = _finder(names, tagger, model)
-    secret = _read(str(key)) if key else b""
-    wanted = cast("tuple[IdentifierClass, ...]", _classes(classes))
-    some = types.split(",") if types else None
     lines: list[str] = []
     count = 0
-    for row, text in _texts(file, field):
-        done = finder.mask(
-            text, action=cast("Action", action), classes=wanted, types=some, key=secret, conversation=conversation
-        )
+    for row, text in read_texts(file, field):
+        done = finder.mask(text, how)
         count += len(done.spans)
         lines.append(done.text if row is None else files.json_line(row | {str(field): done.text}))
     result = "".join(lines)
@@ -90,7 +92,7 @@ def find(file: Text, field: Field = None, names: Names = True, tagger: Tagger = 
     from candor import files
 
     finder = _finder(names, tagger, model)
-    for number, (_, text) in enumerate(_texts(file, field)):
+    for number, (_, text) in enumerate(read_texts(file, field)):
         for span in finder.find(text):
             console.stream(files.json_line({"text": number, **asdict(span)}))
 
@@ -113,7 +115,7 @@ def score(
 
     documents = read_tab(file)
     if only:
-        ids = _ids(only)
+        ids = read_ids(only)
         documents = [one for one in documents if one.id in ids]
         if not documents:
             raise DataError(f"{file} holds none of the ids of {only}; check both")
@@ -151,12 +153,12 @@ def check(
     from candor.governance.pii import Finder
     from candor.governance.pii.anonymity import anonymity, linkage, missing
 
-    texts = [text for _, text in _texts(file, field)]
+    texts = [text for _, text in read_texts(file, field)]
     if not texts:
         raise DataError(f"{file} holds no records; check the file")
     if k < 2:
         raise ConfigError(f"--k {k} must be at least 2")
-    others = [text for _, text in _texts(str(known), field)] if known else []
+    others = [text for _, text in read_texts(str(known), field)] if known else []
     if known and len(others) != len(texts):
         raise DataError(f"{known} holds {len(others)} texts and {file} {len(texts)}; give one for each")
     found = Finder(names=False).find_all(texts)
@@ -184,8 +186,8 @@ def check(
 def contribute(
     training: Annotated[str, typer.Option(help="Ring of training: file, env:NAME or hook:PROGRAM.")],
     out: Annotated[Path, typer.Option(help="JSONL of all pairs that entered so far, for candor train sft.")],
-    store: Annotated[str, typer.Option(help="The store.", envvar="CANDOR_STORE")] = "candor.db",
-    keys: Annotated[str, typer.Option(help="Database of keys.", envvar="CANDOR_KEYS")] = "keys.db",
+    store: StoreUrl = STORE,
+    keys: KeysUrl = KEYS,
     k: Annotated[int, typer.Option(help="Users that each pair cannot be told apart from.")] = 20,
     min_pairs: Annotated[int, typer.Option(help="Fewest pairs of a batch.")] = 100,
     sample: Annotated[float, typer.Option(help="Share of the pairs that people look at first (candor review).")] = 0.1,
@@ -196,23 +198,16 @@ def contribute(
     candor privacy contribute --training training.json --out users.jsonl
     """
     from candor.governance.pii import VERSION, anonymise
-    from candor.store import Steps, open_store, open_vault, write_contributions
+    from candor.store import Steps, load_ring, open_vault, write_contributions
     from candor.store import contribute as take
-    from candor.store.audit import verify_audit
-    from candor.store.key_tables import KEYS
-    from candor.store.rings import load_ring
 
     steps = Steps(anonymise, {"pii": str(VERSION)}, k=k, min_pairs=min_pairs, sample=sample)
-    terminal = console.Terminal()
-    for database, schema in ((store, None), (keys, KEYS)):
-        open_store(database, create=False, schema=schema).close()  # a typing error makes no new one
     if not out.parent.is_dir():
         raise ConfigError(f"{out.parent} is no folder; make it, or choose another place with --out")
-    with open_vault(store, keys, training=load_ring(training, "training")) as vault:
+    with open_vault(store, keys, training=load_ring(training, "training"), create=False) as vault:
         done = take(vault, steps)
-        if problems := verify_audit(vault.store, vault.keys).problems:
-            raise DataError(f"the audit of {store} was tampered with: {problems[0]}; see candor audit verify")
-        count = write_contributions(vault.store, out)
+        count = write_contributions(vault, out)
+    terminal = console.Terminal()
     terminal.table(
         [
             ["consented pairs read", f"{done.read:,}"],
@@ -241,34 +236,17 @@ def train(
     \b
     candor privacy train tab.jsonl --without test_ids.txt --out tagger.npz
     """
-    from candor.governance.pii import made, training
+    from candor.data.tagger import learn_tagger
     from candor.governance.pii.tab import read_tab
-    from candor.governance.pii.words import Gazetteer
 
-    left_out = _ids(without) if without else set()
-    documents = training.annotated(one for one in read_tab(annotated) if one.id not in left_out)
-    own, nobody = made.made(seed, texts), _plain(plain, seed)
+    left_out = read_ids(without) if without else set()
+    documents = [one for one in read_tab(annotated) if one.id not in left_out]
     terminal = console.Terminal()
-    terminal.say(f"{len(documents):,} annotated documents, {len(own):,} made texts, {len(nobody):,} that name nobody")
+    terminal.say(f"{len(documents):,} annotated documents, {texts:,} made texts, at most {plain:,} that name nobody")
     with terminal.progress("tagger") as update:
-        lists = made.known_words(training.common_words([one.text for one in documents] + nobody))
-        learnt = [*documents, *own, *(training.Annotated(text, ()) for text in nobody)]
-        tagger = training.train(learnt, Gazetteer.made(lists), seed, update)
+        tagger = learn_tagger(documents, texts, plain, seed, update)
     tagger.save(out)
     terminal.say(f"wrote {out}")
-
-
-def _plain(n: int, seed: int) -> list[str]:
-    """Texts that name nobody: as many of Python's documentation as made ones in each language."""
-    from candor.data.harmful_text import CLEAN, harmful_texts
-    from candor.data.python_docs import python_docs
-
-    pages = [page.text for page in python_docs()]
-    pieces = [page[at : at + 1500] for page in pages for at in range(0, len(page) - 1500, 1500)]
-    found = pieces[:: max(1, len(pieces) // max(1, n // 3))][: n // 3]
-    for lang in ("en", "zh"):
-        found += [text for text, label in harmful_texts(seed, n, lang, "train") if label == CLEAN][: n // 3]
-    return found
 
 
 def _finder(names: bool, tagger: Path | None, model: Path | None) -> "Finder":
@@ -281,52 +259,3 @@ def _finder(names: bool, tagger: Path | None, model: Path | None) -> "Finder":
     from candor.text.ner import ner_model
 
     return replace(found, model=ner_model(model))
-
-
-def _classes(classes: str) -> tuple[str, ...]:
-    found = tuple(classes.split(","))
-    if wrong := [one for one in found if one not in ("direct", "quasi")]:
-        raise ConfigError(f"--classes {wrong[0]!r} is neither direct nor quasi")
-    return found
-
-
-def _ids(path: Path) -> set[str]:
-    try:
-        return set(_read(str(path)).decode().split())
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 (byte {error.start + 1}); write one id a line") from None
-
-
-def _read(path: str) -> bytes:
-    try:
-        return sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}); check the path") from None
-
-
-def _texts(file: str, field: str | None) -> Iterator[tuple[dict[str, Any] | None, str]]:
-    """The rows of a JSONL file with the text of each; a text alone has no row."""
-    import json
-
-    try:
-        whole = _read(file).decode()
-    except UnicodeDecodeError as error:
-        raise DataError(f"{file}: not UTF-8 (byte {error.start + 1}); save the file as UTF-8") from None
-    if field is None:
-        yield None, whole
-        return
-    for number, line in enumerate(whole.split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-            text = row[field]
-        except (ValueError, KeyError, TypeError, RecursionError):
-            raise DataError(f"{file}, line {number}: no JSON object with a field {field!r}; check the file") from None
-        if not isinstance(text, str):
-            raise DataError(f"{file}, line {number}: {field!r} is no text; name another field")
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            raise DataError(f"{file}, line {number}: {field!r} holds half a character (\\ud800); mend it") from None
-        yield row, text

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, insert, select
 
-from candor.errors import StorageError
+from candor.errors import DataError, StorageError
 from candor.governance.audit import Action, Entry, Head, Value, Verdict, next_entry, resumed, verify
 from candor.store.database import BATCH, Store
 from candor.store.keystore import KeyStore
@@ -62,6 +62,15 @@ def verify_audit(store: Store, keys: KeyStore, *heads: Head) -> Verdict:
             return verify(_entries(connection), anchor, *heads)
     except (ValueError, TypeError, AttributeError) as error:  # a time or a detail that is none
         return Verdict(0, None, (f"an entry cannot be read, so it was changed ({error})",), ())
+
+
+def must_be_whole(store: Store, keys: KeyStore) -> None:
+    """DataError where the audit was tampered with."""
+    if problems := verify_audit(store, keys).problems:
+        raise DataError(
+            f"the audit of {store.name} was tampered with, so its consents prove nothing: {problems[0]}; see "
+            "candor audit verify"
+        )
 
 
 def resume_audit(store: Store, keys: KeyStore, now: datetime) -> Head:

@@ -15,11 +15,11 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
-from candor.errors import ConfigError, DataError, KeysError, StorageError
+from candor.errors import ConfigError, KeysError, StorageError
 from candor.governance.keys import new_id, open_sealed
 from candor.governance.pii.anonymity import alike
 from candor.store.accounts import message_bound
-from candor.store.audit import Audited, verify_audit
+from candor.store.audit import Audited, must_be_whole
 from candor.store.contribution import Contribution, batch_digest
 from candor.store.database import parts
 from candor.store.keystore import Grant
@@ -135,11 +135,7 @@ def _contribute(vault: Vault, steps: Steps) -> Contributed:
     done = Contributed(len(pairs), unreadable, len(passed), waiting)
     if len(batch) < steps.min_pairs or len({pair.grant.account for pair in batch}) < steps.k:
         return done
-    if problems := verify_audit(vault.store, vault.keys).problems:
-        raise DataError(
-            f"the audit of {vault.store.name} was tampered with, so its consents prove nothing: {problems[0]}; see "
-            "candor audit verify"
-        )
+    must_be_whole(vault.store, vault.keys)
     with vault.change() as change:
         name = _enter(vault, change, batch, refused, steps)
     if decided:  # nor in the files does anything lead from a review record to who wrote it

@@ -10,8 +10,10 @@ from sqlalchemy import select
 from candor import files
 from candor.errors import DataError
 from candor.governance.keys import bind
+from candor.store.audit import must_be_whole
 from candor.store.database import Store
 from candor.store.user_tables import AUDIT, CONSENT, CONTRIBUTION, GIVEN, RECEIPT
+from candor.store.vault import Vault
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ def batch_digest(rows: Iterable[Contribution]) -> str:
 def contributions(store: Store) -> Iterator[Contribution]:
     """All contributed pairs, batch by batch. DataError for a batch that the audit does not know, or without a receipt
     for each of its pairs from a consent that was given: rows that did not come by `contribute`, or were changed since.
-    Whoever can write to the audit too is found by `verify_audit`."""
+    Whoever can write to the audit too is found by `must_be_whole`."""
     given = select(CONSENT.c.id).join(AUDIT, GIVEN)
     with store.read() as connection:
         names = connection.execute(select(CONTRIBUTION.c.batch).distinct().order_by(CONTRIBUTION.c.batch)).scalars()
@@ -63,11 +65,13 @@ def contributions(store: Store) -> Iterator[Contribution]:
             yield from rows
 
 
-def write_contributions(store: Store, path: Path) -> int:
-    """Write all pairs as dialogues to learn from, one a line of JSONL, whole or not at all; how many."""
+def write_contributions(vault: Vault, path: Path) -> int:
+    """Write all pairs as dialogues to learn from, one a line of JSONL, whole or not at all; how many. DataError where
+    the audit or a batch was tampered with."""
+    must_be_whole(vault.store, vault.keys)
     count = 0
     with files.atomic_file(path) as tmp, open(tmp, "w", encoding="utf-8", newline="\n") as file:
-        for row in contributions(store):
+        for row in contributions(vault.store):
             messages = [{"role": "user", "content": row.prompt}, {"role": "assistant", "content": row.answer}]
             file.write(files.json_line({"messages": messages, "origin": "user-derived", "lang": row.lang}))
             count += 1

@@ -79,10 +79,15 @@ def open_vault(
     *,
     service: KeyRing | None = None,
     training: KeyRing | None = None,
+    create: bool = True,
     clock: Callable[[], datetime] = utc_now,
 ) -> Iterator[Vault]:
-    """The vault of a store and of a database of keys, each at a path or URL, with the rings given."""
-    with open_store(store) as opened, open_keys(keys, service=service, training=training) as keyed:
+    """The vault of a store and of a database of keys, each at a path or URL, with the rings given. Databases that are
+    not there are made unless `create` is false."""
+    with (
+        open_store(store, create=create) as opened,
+        open_keys(keys, service=service, training=training, create=create) as keyed,
+    ):
         yield Vault(opened, keyed, clock)
 
 
