@@ -42,7 +42,16 @@ def test_drafts_are_collected_and_the_next_step_is_said(
     assert f"2 of 4 answers are right and readable: drafts in {store}\n" in said
     assert "  wrong       2\n" in said and "  no_thought  1\n" in said
     next_step = said.rpartition("next: candor ")[2].split()
-    assert next_step == ["review", "export", str(store), "--state", "waiting", "--out", "for_annotators.jsonl"]
+    assert next_step == [
+        "review",
+        "export",
+        "--store",
+        str(store),
+        "--state",
+        "waiting",
+        "--out",
+        "for_annotators.jsonl",
+    ]
     assert candor_command(*next_step[:-1], tmp_path / "x.jsonl")[0] == 0
     assert len((tmp_path / "x.jsonl").read_text().splitlines()) == 2
 

@@ -33,15 +33,15 @@ def service(folder: Path):  # type: ignore[no-untyped-def]
 
 def test_keys_are_rotated_and_counted(candor_command: Command, used: Path) -> None:
     assert stat.S_IMODE((used / "service.json").stat().st_mode) == 0o600
-    assert candor_command("keys", "status", used / "keys.db")[:2] == (0, "  service  version 1  1\n")
+    assert candor_command("keys", "status", "--keys", used / "keys.db")[:2] == (0, "  service  version 1  1\n")
     assert "version 2 is current" in candor_command("keys", "new", used / "service.json")[1]
     for count in (1, 0):
-        assert candor_command("keys", "rotate", used / "keys.db", used / "service.json") == (
+        assert candor_command("keys", "rotate", used / "service.json", "--keys", used / "keys.db") == (
             0,
             f"wrapped {count} keys of ring service anew; all are on version 2\n",
             "",
         )
-    assert candor_command("keys", "status", used / "keys.db")[1] == "  service  version 2  1\n"
+    assert candor_command("keys", "status", "--keys", used / "keys.db")[1] == "  service  version 2  1\n"
     with open_vault(used / "candor.db", used / "keys.db", service=service(used)) as vault:
         ada = Accounts(vault).find("ada")
         assert ada and Accounts(vault).conversations(ada.id)[0].title == "Title"
@@ -67,12 +67,12 @@ def test_a_whole_audit_and_a_broken_one(candor_command: Command, used: Path) -> 
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("keys", "status", "nothing.db"), "nothing.db does not exist"),
-        (("keys", "rotate", "keys.db", "nothing.json"), "make a ring with: candor keys new nothing.json"),
-        (("keys", "rotate", "keys.db", "service.json", "--ring", "training"), "ring training is needed here"),
-        (("keys", "rotate", "keys.db", "env:NO_RING"), "environment variable NO_RING of ring service is not set"),
+        (("keys", "status", "--keys", "nothing.db"), "nothing.db does not exist"),
+        (("keys", "rotate", "nothing.json"), "make a ring with: candor keys new nothing.json"),
+        (("keys", "rotate", "service.json", "--ring", "training"), "ring training is needed here"),
+        (("keys", "rotate", "env:NO_RING"), "environment variable NO_RING of ring service is not set"),
         (("keys", "new", "other.json", "--ring", "mine"), "ring 'mine' is none of service, training"),
-        (("keys", "status", "candor.db"), "would hold the store and the keys"),
+        (("keys", "status", "--keys", "candor.db"), "would hold the store and the keys"),
         (("audit", "verify", "--store", "keys.db"), "would hold the store and the keys"),
         (("audit", "verify", "--head", "1"), "--head '1' is not NUMBER:HASH"),
         (("audit", "resume"), "there is nothing to resume"),

@@ -394,17 +394,19 @@ def test_people_decide_on_the_drafts(
     start = command(out, text, *sets)
     code, said, err = run(start)
     assert code == 130 and err.count("\n") == 1, err
-    waiting = re.search(r"(\d+) drafts wait for annotators; run candor review export (\S+) --state waiting", err)
+    waiting = re.search(
+        r"(\d+) drafts wait for annotators; run candor review export --store (\S+) --state waiting", err
+    )
     assert waiting and int(waiting[1]) >= 2 and "drafts ..." in said and "dev1" not in said
     assert run(start)[::2] == (code, err), "nobody has decided, so it waits on"
     store = waiting[2]
-    assert candor_command("review", "export", store, "--state", "waiting", "--out", decided)[0] == 0
+    assert candor_command("review", "export", "--store", store, "--state", "waiting", "--out", decided)[0] == 0
     rows = [json.loads(line) for line in decided.read_text().splitlines()]
     for row, state in zip(rows, ("edited", "accepted", *("rejected" for _ in rows)), strict=False):
         row |= {"annotator": "li", "state": state}
     rows[0]["edited"] = "<think>\nBy hand.\n</think>\n\nIt is \\boxed{7}."
     decided.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    assert candor_command("review", "import", store, decided)[0] == 0
+    assert candor_command("review", "import", decided, "--store", store)[0] == 0
     code, said, err = run(start)
     assert (code, err) == (0, "") and "2 drafts to learn from" in said
     dialogues = read_dialogues(out / "drafts" / "dialogues.jsonl")

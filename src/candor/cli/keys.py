@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from candor.cli import console
+from candor.cli.options import KEYS, KeysUrl
 
 app = typer.Typer(
     help="Keys that encrypt what users write: make, rotate, count.",
@@ -13,9 +14,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-KeysUrl = Annotated[
-    str, typer.Argument(metavar="KEYS", help="Database of wrapped keys: SQLite file or postgresql:// address.")
-]
 Name = Annotated[str, typer.Option("--ring", help="service (the server) or training (the de-identification worker).")]
 
 
@@ -40,9 +38,9 @@ def new(
 
 @app.command()
 def rotate(
-    keys: KeysUrl,
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="Ring file, env:NAME or hook:PROGRAM.")],
     ring: Name = "service",
+    keys: KeysUrl = KEYS,
 ) -> None:
     """Wrap all data keys of a ring under its current version. It may be stopped and run again, also twice at once.
 
@@ -50,8 +48,8 @@ def rotate(
     destroy the old version: what backups still hold of the old wraps opens nothing from then on.
 
     \b
-    candor keys new service.json && candor keys rotate keys.db service.json
-    candor keys rotate keys.db hook:/usr/local/bin/our-kms --ring training
+    candor keys new service.json && candor keys rotate service.json
+    candor keys rotate hook:/usr/local/bin/our-kms --ring training
     """
     from candor.store.keystore import open_keys
     from candor.store.rings import load_ring
@@ -63,11 +61,11 @@ def rotate(
 
 
 @app.command()
-def status(keys: KeysUrl) -> None:
+def status(keys: KeysUrl = KEYS) -> None:
     """Print how many data keys each version of each ring wraps; a version that wraps none may be destroyed.
 
     \b
-    candor keys status keys.db
+    candor keys status --keys keys.db
     """
     from candor.store.keystore import open_keys
 

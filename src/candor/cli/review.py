@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from candor.cli import console
-from candor.cli.options import Sets
+from candor.cli.options import STORE, Sets, StoreUrl
 
 if TYPE_CHECKING:
     from candor.store.review import Lang, Method, State
@@ -17,20 +17,16 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-StoreUrl = Annotated[
-    str, typer.Argument(metavar="STORE", help="SQLite file, or postgresql://USER@HOST/NAME with PGPASSWORD set.")
-]
-
 
 @app.command()
 def add(
-    store: StoreUrl,
     drafts: Annotated[Path, typer.Argument(help="JSONL: prompt or messages, original, method, lang, ...")],
+    store: StoreUrl = STORE,
 ) -> None:
     """Put drafts in line; those that are there already stay as they are. A store that is not there is made.
 
     \b
-    candor review add reviews.db drafts.jsonl
+    candor review add drafts.jsonl --store reviews.db
     a line: {"prompt": "3 + 4?", "original": "It is 7.", "method": "prompted", "lang": "en"}
     """
     from candor.store import Reviews, add_drafts, open_store
@@ -42,10 +38,10 @@ def add(
 
 @app.command()
 def collect(
-    store: StoreUrl,
     model: Annotated[str, typer.Argument(help="Model folder, or a server's address ending in /v1.")],
     tasks: Annotated[str, typer.Option(help="Problems, by comma: NAME:DIFFICULTY:LANG or NAME:PATH of a real set.")],
     method: Annotated[str, typer.Option(help="prompted (worked examples before the question) or r1_zero (none).")],
+    store: StoreUrl = STORE,
     model_name: Annotated[str, typer.Option(help="What the server calls its model.")] = "",
     by_rule: Annotated[
         bool,
@@ -58,10 +54,9 @@ def collect(
     """Ask a model, and put answers that are right and readable in line as drafts.
 
     \b
-    candor review collect reviews.db runs/laptop/r1_zero/model --tasks arithmetic:1:en --method r1_zero \\
-        --set format=plain
-    candor review collect reviews.db http://localhost:8000/v1 --model-name big --tasks gsm8k:train.jsonl \\
-        --method prompted --set format=chat --set samples=8
+    candor review collect runs/laptop/r1_zero/model --tasks arithmetic:1:en --method r1_zero --set format=plain
+    candor review collect http://localhost:8000/v1 --model-name big --tasks gsm8k:train.jsonl --method prompted \\
+        --set format=chat --set samples=8 --store reviews.db
     """
     from candor.cli.collect import run_collect
 
@@ -71,7 +66,7 @@ def collect(
 
 
 @app.command()
-def show(store: StoreUrl) -> None:
+def show(store: StoreUrl = STORE) -> None:
     """Print how many records there are, in each state and of each kind."""
     from candor.store import Reviews, open_store
 
@@ -85,8 +80,8 @@ def show(store: StoreUrl) -> None:
 
 @app.command()
 def export(
-    store: StoreUrl,
     out: Annotated[Path, typer.Option(help="JSONL file to write.")],
+    store: StoreUrl = STORE,
     state: Annotated[
         list[str] | None, typer.Option(help="waiting, leased, accepted, edited or rejected; repeat for more.")
     ] = None,
@@ -97,8 +92,8 @@ def export(
     """Write records to a JSONL file, a record a line.
 
     \b
-    candor review export reviews.db --state accepted --state edited --out sft.jsonl
-    candor review export reviews.db --state waiting --out for_annotators.jsonl
+    candor review export --state accepted --state edited --out sft.jsonl
+    candor review export --store reviews.db --state waiting --out for_annotators.jsonl
     """
     from candor.store import Reviews, export_reviews, open_store
 
@@ -112,8 +107,8 @@ def export(
 
 @app.command("import")
 def import_(
-    store: StoreUrl,
     path: Annotated[Path, typer.Argument(metavar="FILE", help="Exported JSONL with decisions filled in.")],
+    store: StoreUrl = STORE,
 ) -> None:
     """Take over decisions that annotators made in an exported file: all of them, or none and the line that is wrong.
 
@@ -121,7 +116,7 @@ def import_(
     wanted, "reasons". Lines whose state is still waiting or leased are left alone.
 
     \b
-    candor review import reviews.db back_from_annotators.jsonl
+    candor review import back_from_annotators.jsonl --store reviews.db
     """
     from candor.store import Reviews, import_reviews, open_store
 

@@ -298,7 +298,7 @@ class _Stages:
             if waiting := counts["waiting"] + counts["leased"]:
                 raise Interrupted(
                     f"{waiting:,} drafts wait for annotators; run "
-                    f"candor review export {folder / REVIEWS} --state waiting --out FILE, "
+                    f"candor review export --store {folder / REVIEWS} --state waiting --out FILE, "
                     "decide, import the file, and run the same command again"
                 )
             kept = dialogues_of(reviews.query())
