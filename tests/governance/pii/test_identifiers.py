@@ -155,6 +155,42 @@ def test_left_alone(text: str) -> None:
     assert found(text) == []
 
 
+@pytest.mark.parametrize(
+    ("kind", "value", "text"),
+    [
+        ("mac_address", "00:1A:2B:3C:4D:5E", "device00:1A:2B:3C:4D:5E"),
+        ("mac_address", "00-1a-2b-3c-4d-5e", "the nic00-1a-2b-3c-4d-5e, up"),
+        ("mac_address", "00:11:22:33:44:55", "MAC00:11:22:33:44:55"),
+        ("phone", "13812345678", "13812345678abc"),
+        ("phone", "13812345678", "打13812345678ask for Li"),
+        ("phone", "138 1234 5678", "138 1234 5678me"),
+        ("phone", "138<b>1234</b>5678", "call 138<b>1234</b>5678"),
+        ("phone", "138**1234**5678", "电话138**1234**5678，谢谢"),
+        ("phone", "138<b>\u200b１２３４</b>5678", "call 138<b>\u200b１２３４</b>5678!"),
+        ("resident_id", "110105<em>19491231</em>002X", "110105<em>19491231</em>002X"),
+        ("bank_card", "6222<span class='x'>0202</span>00112230004", "6222<span class='x'>0202</span>00112230004"),
+    ],
+)
+def test_found_where_it_touches_letters_or_marks(kind: str, value: str, text: str) -> None:
+    assert found(text) == [(kind, value)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "13812345678e4f00", "13812345678ULL, 13812345678ns, 13812345678px, 13812345678B, 13812345678L",
+        "abc12:30:45:00:11:22, log12-31-10-20-30-45, 10**12**345678901, 2**16, 12<br>34567890",
+    ],
+)  # fmt: skip
+def test_left_alone_where_it_touches_letters_or_marks(text: str) -> None:
+    assert found(text) == []
+
+
+def test_numbers_with_marks_between_them_stay_two() -> None:
+    numbers = [("phone", "13812345678"), ("phone", "13912345678")]
+    assert found("13812345678<br>13912345678") == found("<b>13812345678</b> <b>13912345678</b>") == numbers
+
+
 def test_a_version_is_no_address_but_a_host_is() -> None:
     assert found("the host 8.8.8.8, the version 8.8.8.8") == [("ip_address", "8.8.8.8")]
 

@@ -13,7 +13,7 @@ import ahocorasick
 from candor.governance.pii import chinese, mail, network, secrets, western
 from candor.governance.pii.numbers import CHAIN, find_numbers
 from candor.governance.pii.phones import find_phones
-from candor.governance.pii.plain import Plain, broken_views, numeral_views, plain
+from candor.governance.pii.plain import Plain, broken_views, numeral_views, plain, unmarked_views
 from candor.governance.pii.rules import Found, Rule
 from candor.governance.pii.spans import Span, merge
 
@@ -38,7 +38,7 @@ def find_identifiers(text: str) -> list[Span]:
     [('phone', 5, 18)]
     """
     form = plain(text)
-    views = [form, *numeral_views(form)]
+    views = [form, *numeral_views(form), *unmarked_views(form)]
     spans = [span for view in views for span in _spans(view, _find(view.text))]
     ends = {span.end for span in spans}
     for shown in views:

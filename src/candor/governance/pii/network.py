@@ -42,11 +42,14 @@ _OCTET, _COLON, _HYPHEN = (
     r"[\r\n]{0,2}:[\r\n ]{0,2}",
     r"[\r\n]{0,2}-[\r\n ]{0,2}",
 )
+_GLUED = "|".join(f"(?<=[G-Zg-z]{'[A-Fa-f]' * count})" for count in range(4))
+"""Behind a word whose letters are not all of a number in base 16."""
 _MAC = Rule(
     "MAC, IEEE 802",
     "mac_address",
     re.compile(
-        rf"(?:{BEFORE}|(?<=[Mm][Aa][Cc]))({_OCTET}(?:{_COLON}{_OCTET}){{5}}|{_OCTET}(?:{_HYPHEN}{_OCTET}){{5}}){AFTER}"
+        rf"(?:{BEFORE}|(?<=[Mm][Aa][Cc])|(?:{_GLUED})(?=[0-9:\-\r\n ]{{0,40}}[A-Fa-f]))"
+        rf"({_OCTET}(?:{_COLON}{_OCTET}){{5}}|{_OCTET}(?:{_HYPHEN}{_OCTET}){{5}}){AFTER}"
     ),
 )
 _DASHES = re.compile(r"-[\r\n]{0,2}[0-9A-Fa-f][\r\n]{0,2}[0-9A-Fa-f][\r\n]{0,2}-")
@@ -117,7 +120,8 @@ def find_colons(text: str) -> Iterator[Found]:
             continue
         head = _HEX_TAIL.search(text, max(0, colon.start() - 4), colon.start())
         start = head.start() if head else colon.start()
-        found = _MAC.find(text, start if head else start + 1) or _MAC.find(text, colon.start() + 1)
+        places = (start if head else start + 1, colon.start() - 2, colon.start() + 1)
+        found = next(filter(None, (_MAC.find(text, place) for place in places if place >= 0)), None)
         if found is None and (token := _HEXES.match(text, start)):
             found = _ipv6(text, start, token[0])
             done = token.end()

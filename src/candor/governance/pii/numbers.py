@@ -24,12 +24,13 @@ def _rule(name: str, kind: str, pattern: str, check: Callable[[str], bool] | Non
 
 
 _RESIDENT = _rule("resident id, GB 11643", "resident_id", "[1-9][0-9]{16}[0-9X]", checks.resident_id)
+_MOBILE = _rule("mobile, China", "phone", "(?:(?:00)?86)?1[3-9][0-9]{9}")
 _RULES: tuple[tuple[Rule, range], ...] = (
     (_RESIDENT, range(18, 19)),
     (_rule("credit code of digits", "credit_code", "[1-9][0-9]{17}", checks.credit_code), range(18, 19)),
     (_rule("bank card, ISO/IEC 7812", "bank_card", "[0-9]{12,19}", checks.bank_card), range(12, 20)),
     (_rule("resident id of 15 digits", "resident_id", "[1-8][0-9]{14}", checks.resident_id_old), range(15, 16)),
-    (_rule("mobile, China", "phone", "(?:(?:00)?86)?1[3-9][0-9]{9}"), range(11, 16)),
+    (_MOBILE, range(11, 16)),
     (_rule("landline, China", "phone", _AREA), range(10, 13)),
     (_rule("service number, China", "phone", "400[016-9][0-9]{6}|800[0-9]{7}"), range(10, 11)),
 )
@@ -52,6 +53,11 @@ _LEAD = re.compile(
     r"|is|at|to|on)\Z",
     re.IGNORECASE,
 )
+_WORD = re.compile(
+    r"(?!(?:[kmgtncu]?(?:i?b|hz|a?h|wh|[smgwv])|sec|min|u?ll?|px)(?![A-Za-z]))[A-Za-z]{2,20}(?![0-9A-Za-z])",
+    re.IGNORECASE,
+)
+"""A word, and no unit, right behind a number."""
 _TRAIL = re.compile(r"qq|wx|vx|wechat|weixin|v信|x[0-9]|ext|and\b|or\b|id|mail|e-?mail|tel|phone", re.IGNORECASE)
 
 
@@ -116,6 +122,7 @@ def _stands(text: str, start: int, end: int, rule: Rule) -> bool:
     before, behind = text[start - 1 : start], text[end : end + 1]
     if before.isascii() and before.isalpha() and not _LEAD.search(text, max(0, start - 9), start):
         return False
-    if behind.isascii() and behind.isalpha() and not _TRAIL.match(text, end):
+    goes_on = behind.isascii() and behind.isalpha() and not _TRAIL.match(text, end)
+    if goes_on and not (rule is _MOBILE and _WORD.match(text, end)):
         return False
     return rule.type != "phone" or not (before in ("$", "€", "£", "¥") or _AMOUNT.match(text, end))

@@ -29,6 +29,7 @@ _AROUND = 64
 
 _BREAK = re.compile(r"[\r\n](?<=[0-9A-Za-z@._:/+\-].)\n?(?=[0-9A-Za-z@._:/\-])", re.DOTALL)
 _INDENT = re.compile(r"\n(?<=[0-9A-Za-z@._:/+\-]\n)[ \t]{1,8}(?=[0-9A-Za-z@._:/\-])")
+_MARKS_WITHIN = re.compile(r"(?<=[0-9])(?:\*\*|</?(?:b|i|u|em|strong|mark|font|span)(?: [^<>\n]{0,80})?>)(?=[0-9])")
 _HEAD, _TAIL, _TELLING = re.compile(r"[!-~]+\Z"), re.compile("[!-~]+"), re.compile("[0-9@]")
 _SHORTEST = 8
 
@@ -95,17 +96,29 @@ def _without_indents(form: Plain) -> Plain:
     """The form without the blanks at the beginning of a line that may go on with an identifier of the line before."""
     if "\n " not in form.text and "\n\t" not in form.text:
         return form
+    return _without(form, _INDENT)
+
+
+def _without(form: Plain, pattern: re.Pattern[str]) -> Plain:
+    """The form without what a pattern matches, of which a line break at the beginning stays."""
     parts: list[str] = []
     kept: list[NDArray[np.int64]] = []
     done = 0
-    for indent in _INDENT.finditer(form.text):
-        parts.append(form.text[done : indent.start() + 1])
-        kept.append(np.arange(done, indent.start() + 1))
-        done = indent.end()
+    for found in pattern.finditer(form.text):
+        end = found.start() + (found[0][0] == "\n")
+        parts.append(form.text[done:end])
+        kept.append(np.arange(done, end))
+        done = found.end()
     if not done:
         return form
     places = np.concatenate([*kept, np.arange(done, len(form.text))])
     return Plain("".join([*parts, form.text[done:]]), places if form.origins is None else form.origins[places])
+
+
+def unmarked_views(form: Plain) -> Iterator[Plain]:
+    """The form without the marks of emphasis that tear digits apart, where there are any."""
+    if ("**" in form.text or "</" in form.text) and (view := _without(form, _MARKS_WITHIN)) is not form:
+        yield view
 
 
 def numeral_views(form: Plain) -> Iterator[Plain]:
