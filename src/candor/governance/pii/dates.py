@@ -5,12 +5,10 @@ Only what begins with a digit, a numeral or the name of a month is looked at, so
 
 import re
 
+from candor.governance.pii.lists import read_list
 from candor.governance.pii.spans import Span
 
-_MONTH = (
-    r"(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?|Oct(?:ober)?"
-    r"|Nov(?:ember)?|Dec(?:ember)?)(?![A-Za-z])\.?"
-)
+_MONTH = rf"(?:Sept|{'|'.join(f'{name}|{name[:3]}' for name in read_list('months_en'))})(?![A-Za-z])\.?"
 _DAY = r"(?:3[01]|[12]\d|0?[1-9])(?:st|nd|rd|th)?(?!\d)"
 _MONTH_NUMBER = r"(?:1[0-2]|0?[1-9])"
 _YEAR = r"(?:1[5-9]|20)\d\d(?!\d)"

@@ -1,4 +1,7 @@
-"""Lists of names, places, organisations and the like, in English and Chinese: `lists.json`, read once."""
+"""Lists of names, places, organisations and the like, in English and Chinese: `lists.json`, read once.
+
+Rules have lists of their own where the tagger's say too much: a general is not always a title, nor a union a name.
+"""
 
 import json
 from functools import cache

@@ -13,13 +13,19 @@ import ahocorasick
 from candor.governance.pii.lists import read_list
 from candor.governance.pii.spans import Span
 
+
+def _one_of(*names: str) -> str:
+    """Any entry of these lists, the longest first."""
+    entries = {re.escape(entry) for name in names for entry in read_list(name)}
+    return "|".join(sorted(entries, key=lambda one: (-len(one), one)))
+
+
 _CAPITAL = "A-ZÀ-ÖØ-ÞĀĂĄĆĈĊČĎĐĒĔĖĘĚĜĞĠĢĤĦĨĪĬĮİĴĶĹĻĽĿŁŃŅŇŊŌŎŐŒŔŖŘŚŜŞŠŢŤŦŨŪŬŮŰŲŴŶŸŹŻŽȘȚƏ"
 _PART = rf"[{_CAPITAL}](?:\.|[\w’']{{0,30}}\w(?!\w))?(?:-[{_CAPITAL}](?:\.|\w{{0,30}}(?!\w))){{0,3}}"
 _LINK = r"(?:(?:van|von|de|der|den|du|la|le|del|di|da|dos|al|el|bin|ibn|zu|ten|ter|y|e)[ \u00a0])"
 _NAME = rf"(?:{_LINK}{{0,2}}{_PART})(?:[ \u00a0]?(?<=[. \u00a0]){_LINK}{{0,2}}{_PART}){{0,4}}"
 _TITLED = re.compile(
-    rf"(?<![A-Za-z])(?:Mr|Mrs|Ms|Miss|Messrs|Mx|Dr|Prof(?:essor)?|Sir|Dame|Lady|Lord|Judge|Justice|Captain|Sergeant|"
-    rf"Lieutenant|Colonel|Officer|Rev|Reverend|Mme|Mlle|Herr|Frau|Señora?)\.?[ \u00a0\n]"
+    rf"(?<![A-Za-z])(?:{_one_of('titles_before_en')})\.?[ \u00a0\n]"
     rf"(?:(?:and|&)[ ](?:Mr|Mrs|Ms|Dr)\.?[ ])?{_NAME}"
     rf"(?:,? (?:and|&) (?=(?:Mr|Mrs|Ms|[{_CAPITAL}]\.))(?:(?:Mr|Mrs|Ms|Dr)\.? )?{_NAME}){{0,8}}"
 )
@@ -29,15 +35,11 @@ _CUED = re.compile(
 )
 _HANDLE = re.compile(r"(?<![\w@.])@[A-Za-z_][A-Za-z0-9_.]{1,29}(?<![.])(?![\w@])", re.ASCII)
 _STREET = re.compile(
-    rf"\d{{1,6}}[A-Za-z]?,?\s(?:[NSEW]\.?\s)?(?:{_PART}\s){{1,4}}(?:Street|St|Avenue|Ave|Road|Rd|Lane|Ln|Drive|Dr|"
-    rf"Boulevard|Blvd|Court|Ct|Place|Pl|Square|Sq|Terrace|Way|Close|Crescent|Highway|Hwy|Parkway|Pkwy|Trail|Row)(?![a-z])\.?"
+    rf"\d{{1,6}}[A-Za-z]?,?\s(?:[NSEW]\.?\s)?(?:{_PART}\s){{1,4}}(?:{_one_of('street_endings_en')})(?![a-z])\.?"
     rf"(?:,?\s(?:Apt|Apartment|Suite|Unit|Flat|#)\.?\s?[\w-]+)?(?:,?\s{_PART}(?:\s{_PART})?,?\s[A-Z]{{2}}\s\d{{5}}(?:-\d{{4}})?)?"
     r"|P\.?O\.? Box \d+"
 )
-_FIRM = re.compile(
-    rf"(?:{_PART}[ &]{{1,3}}){{1,5}}(?:Inc|Ltd|LLC|LLP|PLC|Plc|plc|Corp|Corporation|GmbH|AG|S\.A|SA|Sp\. z o\.o|A\.Ş|"
-    r"Limited|Bank|University|College|Hospital|School|Church|Institute|Foundation|Association|Prison|Clinic)(?![A-Za-z])\.?"
-)
+_FIRM = re.compile(rf"(?:{_PART}[ &]{{1,3}}){{1,5}}(?:{_one_of('organisation_endings_en')})(?![A-Za-z])\.?")
 
 _REACH = 4
 """Characters of a Chinese name at most."""
@@ -60,21 +62,14 @@ def find_names(text: str) -> list[Span]:
 # Chinese.
 
 
-def _one_of(names: Iterable[str]) -> str:
-    """Longest first."""
-    return "|".join(
-        sorted({re.escape(name) for one in names for name in read_list(one)}, key=lambda name: (-len(name), name))
-    )
-
-
 @cache
 def _titled_zh() -> re.Pattern[str]:
-    return re.compile(rf"(?:{_one_of(['titles_zh'])})")
+    return re.compile(rf"(?:{_one_of('titles_zh')})")
 
 
 @cache
 def _cued_zh() -> re.Pattern[str]:
-    return re.compile(rf"(?:{_one_of(['titles_before_zh'])})(?:名字)?(?:\s?[:：是为叫系]\s?|\s)?")
+    return re.compile(rf"(?:{_one_of('titles_before_zh')})(?:名字)?(?:\s?[:：是为叫系]\s?|\s)?")
 
 
 @cache
@@ -142,7 +137,7 @@ def _is_name(name: str) -> bool:
 
 @cache
 def _divisions() -> str:
-    return _one_of(["provinces_zh", "cities_zh", "districts_zh"])
+    return _one_of("provinces_zh", "cities_zh", "districts_zh")
 
 
 @cache
@@ -158,7 +153,7 @@ def _place_zh() -> re.Pattern[str]:
 @cache
 def _firm_zh() -> re.Pattern[str]:
     stops = "的了是在有和与及或也都就到于从向由被把为去往进入加担任职我你他她它们这那某个家所"
-    endings = _one_of(["organisation_suffixes_zh"])
+    endings = _one_of("organisation_suffixes_zh")
     # 第二中 is no ending where 学 follows.
     return re.compile(rf"[^\W\d_{stops}]{{2,14}}?(?:(?:{endings})(?:(?<!中)|(?!学)))+")
 
