@@ -103,7 +103,8 @@ def write(
                 failed += 1
                 console.error(str(error))
                 continue
-            terminal.say(f"{done.path}: {done.how}, number {done.label.propagate_id}")
+            number = f", number {done.label.propagate_id}" if done.changed else ""
+            terminal.say(f"{done.path}: {done.how}{number}")
     terminal.say(f"{len(targets) - failed} of {len(targets)} files; numbers in {log}")
     if failed:
         raise typer.Exit(1)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from candor.governance.pii import Finder, Masking
+from candor.governance.pii import Finder, IdentifierClass, Masking
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class PrivateConfig:
         """A text without it, and how many places were masked."""
         if not self.on:
             return text, 0
-        how = Masking(self.action, ("direct", "quasi") if self.names else ("direct",))
+        classes: tuple[IdentifierClass, ...] = ("direct", "quasi") if self.names else ("direct",)
+        how = Masking(self.action, classes)
         done = Finder(names=self.names).mask(text, how)
         return done.text, len(done.spans)

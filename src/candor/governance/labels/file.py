@@ -51,17 +51,19 @@ class Written:
     """The label that stands there now."""
     replaced: str = ""
     """The label's value that stood there before, where there was one."""
+    changed: bool = True
+    """Whether anything was written."""
 
     @property
     def how(self) -> str:
         """What happened to the file, in words."""
+        if not self.changed:
+            return "labelled already"
         if not self.replaced:
             return "labelled"
-        if self.replaced == self.label.json():
-            return "labelled already"
         before = read_value(self.replaced)[0]
         if before and before.produce_id == self.label.produce_id:
-            return "handed on" if before.propagate_id != self.label.propagate_id else "signed"
+            return "handed on" if before.propagate_id != self.label.propagate_id else "mended"
         return "its broken label replaced"
 
 
@@ -130,7 +132,7 @@ def write(
             label = keys.sign(label) if keys else label
             result = carrier.write(data, label, notice)
             if result == data and goal == target:
-                return Written(goal, label, replaced)
+                return Written(goal, label, replaced, changed=False)
             _must_read_back(target, carrier, result, label, notice)
         except Unreadable as error:
             raise DataError(f"{target} {error}") from error

@@ -173,5 +173,8 @@ def _europe(carrier: Carrier, reading: Reading, label: Label | None) -> tuple[St
         return "not found", [], notes
     if not reading.manifest and not (label and (label.reserved1 or label.reserved2)):
         notes.append("EU: the mark is not signed; the Code of Practice (1.1.1) asks for signed metadata")
-    notes.append("EU: text of 200 tokens and more needs a watermark too (Code of Practice 1.1.2): candor label detect")
+    if carrier.visible:
+        notes.append(
+            "EU: text of 200 tokens and more needs a watermark too (Code of Practice 1.1.2): candor label detect"
+        )
     return "compliant", [], notes

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from candor.governance.pii.anonymity import left
 from candor.governance.pii.dates import find_dates
@@ -87,5 +88,12 @@ def anonymise(text: str) -> tuple[str, tuple[str, ...]]:
 
 find = Finder().find
 """What is found in a text by all that there is."""
-mask = Finder().mask
-"""A text without it."""
+
+
+def mask(text: str, how: Masking | None = None, **fields: Any) -> Masked:
+    """A text without it, as a Masking says; its fields can be given by name.
+
+    >>> mask("我叫王小明", action="generalise").text
+    '我叫<person>'
+    """
+    return Finder().mask(text, how or Masking(**fields))
