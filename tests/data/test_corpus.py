@@ -20,7 +20,6 @@ from candor import files
 from candor.data import CorpusConfig, SourceConfig, build_corpus, read_corpus
 from candor.data import build as building
 from candor.data.corpus import verify
-from candor.data.sources import is_heldout
 from candor.errors import DataError, StorageError
 from candor.records import Document
 from tests.conftest import file_size_limit
@@ -59,13 +58,6 @@ def test_hash_order_and_split_by_hand(tmp_path: Path, fraction: float) -> None:
     folder = build(tmp_path, TEXTS, heldout_fraction=fraction)
     assert sides(folder) == ([text for text in order if text not in held], held)
     assert {1e-9: len(held) == 1, 1 - 1e-9: len(held) == 299}.get(fraction, 1 < len(held) < 299)
-
-
-def test_the_rule_of_the_split() -> None:
-    assert is_heldout("3" + "f" * 63, 0.25)
-    assert not is_heldout("4" + "0" * 63, 0.25)
-    assert is_heldout("0" * 64, 1e-300)
-    assert not is_heldout("f" * 64, 0.999)
 
 
 def test_order_of_the_source_does_not_matter(tmp_path: Path) -> None:

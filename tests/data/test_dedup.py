@@ -11,9 +11,9 @@ import pytest
 from candor.data import CorpusConfig, SourceConfig, build_corpus, dedup, read_corpus
 from candor.data import build as building
 from candor.data.corpus import read_rejects
-from candor.data.dedup import components
+from candor.data.dedup import components, without_passages
 from candor.data.minhash import MinHashConfig
-from candor.data.steps import StepsConfig, without_passages
+from candor.data.steps import StepsConfig
 from candor.records import Document
 from tests.data.conftest import jsonl
 

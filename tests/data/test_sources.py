@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from candor.data import SourceConfig, fingerprint, read_documents
-from candor.data.sources import Skipped, is_heldout, is_taken, read_unit, units_of
+from candor.data.sources import Skipped, read_unit, units_of
 from candor.errors import CandorError, ConfigError, DataError
 from candor.records import Document
 from tests.data.conftest import jsonl
@@ -119,21 +119,6 @@ def test_other_encodings_and_byte_order_marks(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbfhello")
     (tmp_path / "b.jsonl").write_bytes(b'\xef\xbb\xbf{"text": "world"}\n')
     assert texts(tmp_path) == ["hello", "world"]
-
-
-def test_a_share_of_a_source() -> None:
-    """By hash: the same documents however many others there are, more of them with a larger share, none at one end."""
-    documents = [Document(f"document {number}", "a", "b") for number in range(2000)]
-
-    def taken(share: float) -> set[str]:
-        return {one.id for one in documents if is_taken(one.id, share, 0.04)}
-
-    some, more = taken(0.3), taken(0.6)
-    assert abs(len(some) - 656) < 100 and abs(len(more) - 1232) < 110 and some < more and len(taken(1)) == 2000
-    ids = [int(one, 16) / 16**64 for one in some]
-    assert min(ids) < 0.01 and max(ids) > 0.99, "the split cuts by another hash"
-    held = {one.id for one in documents if is_heldout(one.id, 0.04)}
-    assert held and held < some, "what is measured on does not depend on how much is trained on"
 
 
 @pytest.mark.parametrize("size", [1, 100, 1000, 4096, 10**9])

@@ -4,9 +4,10 @@ Batches are in `candor.data.loader`: they need torch, which those who build a co
 """
 
 from candor.data.build import build_corpus
-from candor.data.corpus import CorpusConfig, held_out, read_corpus
+from candor.data.corpus import CorpusConfig, read_corpus
 from candor.data.pack import PackConfig, TokenIndex, pack
 from candor.data.sources import SourceConfig, fingerprint, read_documents
+from candor.data.split import held_out
 
 __all__ = [
     "CorpusConfig",

@@ -12,8 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from candor import files
-from candor.data.sources import SourceConfig, is_on_heldout_side
-from candor.data.steps import StepsConfig
+from candor.data.sources import SourceConfig
+from candor.data.split import is_on_heldout_side
+from candor.data.steps import Rejected, StepsConfig
 from candor.errors import ConfigError, DataError
 from candor.records import Document
 
@@ -22,6 +23,8 @@ COLUMNS = tuple(one.name for one in fields(Document))
 SCHEMA = pa.schema([(name, pa.string()) for name in ("id", *COLUMNS)])
 REJECTED = pa.schema([(name, pa.string()) for name in ("step", "reason", "detail", *COLUMNS)])
 MANIFEST = "manifest.json"
+BATCH = 65_536
+"""Characters that are looked at together: their arrays fit into a processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -47,16 +50,19 @@ class CorpusConfig:
             raise ConfigError(f"corpus.heldout_fraction={self.heldout_fraction} must lie between 0 and 1")
 
 
-def held_out(ids: Sequence[str], fraction: float) -> list[bool]:
-    """`is_heldout` of each; with a fraction above 0 and two different ids, neither side is empty."""
-    lowest, highest = min(ids, default=""), max(ids, default="")
-    return [fraction > 0 and is_on_heldout_side(one, fraction, lowest, highest) for one in ids]
+def table_of(rows: Sequence[tuple[str, Document]]) -> pa.Table:
+    """Documents, each behind its id, as a table."""
+    return _table([[own for own, _ in rows]], [one for _, one in rows], SCHEMA)
 
 
-def table_of(rows: Iterable[Document], schema: pa.Schema, extra: Sequence[Sequence[str]] = ()) -> pa.Table:
-    """Documents as a table; `extra` are the values of the columns before theirs."""
-    listed = list(rows)
-    columns = [*extra, *([getattr(one, name) for one in listed] for name in COLUMNS)]
+def rejects_of(rejected: Sequence[Rejected]) -> pa.Table:
+    """Documents that are left out as a table."""
+    extra = [[one.step for one in rejected], [one.reason for one in rejected], [one.detail for one in rejected]]
+    return _table(extra, [one.document for one in rejected], REJECTED)
+
+
+def _table(extra: Sequence[Sequence[str]], documents: Sequence[Document], schema: pa.Schema) -> pa.Table:
+    columns = [*extra, *([getattr(one, name) for one in documents] for name in COLUMNS)]
     return pa.table([pa.array(column, pa.string()) for column in columns], schema=schema)
 
 
@@ -70,7 +76,12 @@ def write_table(table: pa.Table, path: Path) -> None:
     pq.write_table(table, path, compression="zstd")
 
 
-def batches(documents: Iterable[Document], characters: int) -> Iterator[list[Document]]:
+def open_table(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    """One Parquet file, to be written in pieces."""
+    return pq.ParquetWriter(path, schema, compression="zstd")
+
+
+def batches(documents: Iterable[Document], characters: int = BATCH) -> Iterator[list[Document]]:
     """Groups of at least so many characters; the last one may have fewer."""
     some: list[Document] = []
     size = 0

@@ -13,7 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from candor import files
-from candor.view import Hashes, Ints
+from candor.data.minhash import band_keys
+from candor.data.sources import Form
+from candor.data.steps import Rejected, StepsConfig
+from candor.records import Document
+from candor.view import Hashes, Ints, View
 
 EXACT, BANDS, PASSAGES = "exact.npy", "bands.npy", "passages.npy"
 EXCLUDED = "excluded.npy"
@@ -21,10 +25,46 @@ _RANGE_BYTES = 32 * 2**20
 _CHUNK = 2**20
 
 
-def sorted_keys(keys: Hashes, places: Ints) -> np.ndarray:
+class Keys:
+    """The keys by which copies of a unit's documents are found, gathered as the documents are read."""
+
+    def __init__(self, config: StepsConfig, form: Form):
+        self._config, self._form = config, form
+        self.rows = 0
+        """Documents so far."""
+        self._exact: list[np.ndarray] = []
+        self._bands: list[np.ndarray] = []
+        self._passages: list[np.ndarray] = []
+        self._words = [0]
+
+    def add(self, ids: Sequence[str], view: View) -> None:
+        """Those of some documents."""
+        rows = np.arange(self.rows, self.rows + len(ids), dtype=np.uint64)
+        self._exact.append(np.column_stack((np.array([int(own[:16], 16) for own in ids], np.uint64), rows)))
+        if self._config.runs("near_copies", self._form):
+            # Without words there is nothing to be alike in; exact copies are found anyway.
+            bands, some = band_keys(view, self._config.minhash), view.word_count > 0
+            self._bands.append(np.column_stack((bands[some].reshape(-1), np.repeat(rows[some], bands.shape[1]))))
+        if self._config.runs("passages", self._form):
+            places, runs = view.grams(self._config.passage)
+            self._passages.append(np.column_stack((runs, (places + self._words[-1]).astype(np.uint64))))
+        self._words += (self._words[-1] + np.cumsum(view.word_count)).tolist()
+        self.rows += len(ids)
+
+    def write(self, folder: Path) -> None:
+        """Write EXACT, and where they are asked for BANDS and PASSAGES with `words.npy`, the first word of each row."""
+        files.write_array(folder / EXACT, _sorted(self._exact))
+        if self._config.minhash.bands:
+            files.write_array(folder / BANDS, _sorted(self._bands))
+        if self._config.passage:
+            files.write_array(folder / PASSAGES, _sorted(self._passages))
+            files.write_array(folder / "words.npy", np.array(self._words, np.int64))
+
+
+def _sorted(parts: Sequence[np.ndarray]) -> np.ndarray:
     """[n, 2] uint64: keys with their places, by key, then by place."""
-    order = np.lexsort((places, keys))
-    return np.column_stack((keys[order], places[order].astype(np.uint64)))
+    rows = np.concatenate(parts) if parts else np.zeros((0, 2), np.uint64)
+    return rows[np.lexsort((rows[:, 1], rows[:, 0]))]
 
 
 class KeyRange(NamedTuple):
@@ -168,3 +208,23 @@ def of_unit(path: Path, unit: int) -> np.ndarray:
     found = np.array(rows[low:high])
     (found if found.ndim == 1 else found[:, 0])[:] &= 0xFFFFFFFF
     return found
+
+
+def after_cut_a_copy(document: Document, first: Document) -> Rejected:
+    """What cutting has made equal to another document."""
+    return Rejected(document, "copies", "copies.after_cut", f"of {first.source} {first.origin}")
+
+
+def without_passages(text: str, starts: Ints, words: int) -> tuple[str, int]:
+    """A text without the passages of `words` words that begin at the words `starts`, and how many characters went."""
+    view = View([text])
+    ends = starts + words
+    new = np.ones(len(starts), bool)
+    new[1:] = starts[1:] > ends[:-1]
+    firsts = starts[new]
+    lasts = ends[np.append(np.flatnonzero(new)[1:] - 1, len(ends) - 1)]
+    parts, done, cut = [], 0, 0
+    for first, last in zip(view.word_starts[firsts].tolist(), view.word_ends[lasts - 1].tolist(), strict=True):
+        parts.append(text[done:first])
+        done, cut = last, cut + last - first
+    return "".join([*parts, text[done:]]), cut

@@ -9,8 +9,8 @@ import numpy as np
 from candor.config import to_dict
 from candor.data.bias import Groups, summary
 from candor.data.corpus import CorpusConfig
+from candor.data.shown import together
 from candor.data.sources import Unit
-from candor.data.units import SHOWN
 
 Figures = Sequence[dict[str, Any]]
 """What the tasks of a phase have counted, as JSON, one of each."""
@@ -69,11 +69,6 @@ def manifest(config: CorpusConfig, done: Done, listed: dict[str, Any], inputs: S
             }
         )
     groups = Groups.read(config.steps.balance.groups)
-    shown: dict[str, list[list[str]]] = {}
-    for one in (*done.read, *done.written):
-        for change, some in one["shown"].items():
-            kept = shown.setdefault(change, [])
-            kept += some[: max(0, SHOWN - len(kept))]
     counts = {
         split: {
             what: sum(shard["counts"].get(split, {}).get(what, 0) for shard in done.shards)
@@ -97,7 +92,7 @@ def manifest(config: CorpusConfig, done: Done, listed: dict[str, Any], inputs: S
             for name in ("source", "licence", "kind", "lang")
         },
         "lengths": {"before": total(done.read, "lengths"), "after": total(done.written, "lengths")},
-        "shown": shown,
+        "shown": together(one["shown"] for one in (*done.read, *done.written)),
         "technical": technical,
         "bias": {
             side: summary(groups, np.sum([one["spoken"] for one in rows], axis=0).tolist())

@@ -129,23 +129,6 @@ class Skipped:
     """Files of a folder that were not read because of their type."""
 
 
-def is_heldout(document_id: str, fraction: float) -> bool:
-    """The rule of the split: the hash, read as a number in [0, 1), lies below `fraction`."""
-    return int(document_id, 16) < fraction * 16**64
-
-
-def is_on_heldout_side(document_id: str, fraction: float, lowest: str, highest: str) -> bool:
-    """`is_heldout`, but for the lowest and the highest hash of a corpus: neither side is empty."""
-    return document_id != highest and (is_heldout(document_id, fraction) or document_id == lowest)
-
-
-def is_taken(document_id: str, share: float, heldout_fraction: float) -> bool:
-    """Whether a document is in the share that is taken: by another hash than that of the split."""
-    if share == 1 or is_heldout(document_id, heldout_fraction):
-        return True
-    return int(hashlib.sha256(f"share {document_id}".encode()).hexdigest(), 16) < share * 16**64
-
-
 def fingerprint(source: SourceConfig) -> str:
     """Changes when the files behind a local source change (name, size or time), and with the version of a made one."""
     if source.path == EXERCISES:

@@ -4,9 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 
-import numpy as np
-from numpy.typing import NDArray
-
 from candor.data.benchmarks import Benchmarks, BenchmarksConfig
 from candor.data.bias import BalanceConfig
 from candor.data.harmful import CLASSES, THRESHOLD, HarmfulClassifier, KeywordBank
@@ -279,18 +276,3 @@ def _classifier() -> HarmfulClassifier:
 def _bank(path: str, content: str) -> KeywordBank:
     """A bank that is read once as long as its content is the same."""
     return KeywordBank.read(path)
-
-
-def without_passages(text: str, starts: NDArray[np.int64], words: int) -> tuple[str, int]:
-    """A text without the passages of `words` words that begin at the words `starts`, and how many characters went."""
-    view = View([text])
-    ends = starts + words
-    new = np.ones(len(starts), bool)
-    new[1:] = starts[1:] > ends[:-1]
-    firsts = starts[new]
-    lasts = ends[np.append(np.flatnonzero(new)[1:] - 1, len(ends) - 1)]
-    parts, done, cut = [], 0, 0
-    for first, last in zip(view.word_starts[firsts].tolist(), view.word_ends[lasts - 1].tolist(), strict=True):
-        parts.append(text[done:first])
-        done, cut = last, cut + last - first
-    return "".join([*parts, text[done:]]), cut

@@ -5,30 +5,24 @@ Like each task it fills a folder, from what the tasks before it have left, and g
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from itertools import compress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from candor import files
 from candor.data.benchmarks import Benchmarks
 from candor.data.bias import Groups
-from candor.data.corpus import REJECTED, SCHEMA, CorpusConfig, batches, table_of
-from candor.data.dedup import BANDS, EXACT, PASSAGES, sorted_keys
-from candor.data.minhash import band_keys
-from candor.data.sources import Unit, is_taken, read_unit
+from candor.data.corpus import REJECTED, SCHEMA, CorpusConfig, batches, open_table, rejects_of, table_of
+from candor.data.dedup import Keys
+from candor.data.shown import Shown, show
+from candor.data.sources import SourceConfig, Unit, read_unit
+from candor.data.split import is_taken
 from candor.data.steps import Rejected, Steps
 from candor.records import Document
 from candor.view import View
-
-SHOWN = 20
-"""Texts before and after that are kept of each kind of change."""
-BATCH = 65_536
-"""Characters that are looked at together: their arrays fit into a processor's cache."""
 
 
 class Read(NamedTuple):
@@ -44,135 +38,111 @@ def judge_unit(folder: Path, task: Read) -> dict[str, Any]:
     config, source = task.config, task.config.sources[task.unit.source]
     benchmarks = Benchmarks.load(Path(task.work)) if config.steps.benchmarks.sets else None
     steps = Steps(config.steps.of(source.kind), source.form, benchmarks)
-    asked = {step.name for step in steps.steps}
-    empty: list[Rejected] = []
-
-    def written() -> Iterator[Document]:
-        for document in read_unit(source, task.unit):
-            if document.text.strip():
-                yield document
-            else:
-                empty.append(Rejected(document, "source", "source.empty"))
-
-    counts: Counter[str] = Counter()
-    words_before: Counter[int] = Counter()
-    exact: list[tuple[int, int]] = []
-    bands: list[np.ndarray] = []
-    keys: list[np.ndarray] = []
-    words = [0]
     groups = Groups.read(config.steps.balance.groups)
     spoken = np.zeros((len(groups.names), 3), np.int64)
-    cells: list[np.ndarray] = []
-    documents = judged = harmful = kept_bytes = rows = beyond = 0
-    shown: dict[str, list[list[str]]] = {}
+    counts, keys, cells = _Counts(), Keys(config.steps, source.form), list[np.ndarray]()
+    empty: list[Rejected] = []
     with (
-        pq.ParquetWriter(folder / "kept.parquet", SCHEMA, compression="zstd") as kept_file,
-        pq.ParquetWriter(folder / "rejects.parquet", REJECTED, compression="zstd") as rejects_file,
+        open_table(folder / "kept.parquet", SCHEMA) as kept_file,
+        open_table(folder / "rejects.parquet", REJECTED) as rejects_file,
     ):
-        for batch in batches(written(), BATCH):
+        for batch in batches(_with_text(source, task.unit, empty)):
             kept, rejected, view = steps.run(batch)
             # A rejected document is kept to be looked at, but not who is named in it.
             rejected = empty + [
                 replace(one, document=replace(one.document, text=steps.masked(one.document.text))) for one in rejected
             ]
             empty.clear()
-            documents += len(kept) + len(rejected)
-            counts.update(one.reason for one in rejected)
+            counts.add(batch, kept, rejected, steps.masked)
             if source.form != "made":
                 spoken += groups.count(View([one.text for one in batch])).sum(0)
-            found_harmful = sum(one.step in ("keywords", "harmful") for one in rejected)
-            harmful += found_harmful
-            judged += len(kept) + found_harmful + sum(one.step == "benchmarks" for one in rejected)
-            words_before.update(int(len(one.text).bit_length()) for one in batch)
-            _show(shown, batch, kept, steps.masked)
             if rejected:
-                rejects_file.write_table(rejects(rejected))
-            ids = [one.id for one in kept]
-            # By the text as it is now: the split goes by it too, and what is held out stays whole.
-            taken = [is_taken(own, source.share, config.heldout_fraction) for own in ids]
-            if not all(taken):
-                beyond += taken.count(False)
-                documents -= taken.count(False)
-                kept, ids = list(compress(kept, taken)), list(compress(ids, taken))
-                view = View([one.text for one in kept])
-            if not kept:
-                continue
-            kept_bytes += sum(len(one.text.encode()) for one in kept)
-            kept_file.write_table(table_of(kept, SCHEMA, [ids]))
-            exact += [(int(own[:16], 16), rows + at) for at, own in enumerate(ids)]
-            if "near_copies" in asked:
-                # Without words there is nothing to be alike in; exact copies are found anyway.
-                bands.append(_rows(band_keys(view, config.steps.minhash), rows, view.word_count > 0))
-            if "passages" in asked:
-                places, runs = view.grams(config.steps.passage)
-                keys.append(np.column_stack((runs, (places + words[-1]).astype(np.uint64))))
-            if "balance" in asked:
-                cells.append(groups.cells(groups.count(view), config.steps.balance.axes))
-            words += (words[-1] + np.cumsum(view.word_count)).tolist()
-            rows += len(kept)
+                rejects_file.write_table(rejects_of(rejected))
+            rows, view = _taken(kept, view, source.share, config.heldout_fraction)
+            counts.take(kept, rows)
+            if rows:
+                kept_file.write_table(table_of(rows))
+                keys.add([own for own, _ in rows], view)
+                if config.steps.runs("balance", source.form):
+                    cells.append(groups.cells(groups.count(view), config.steps.balance.axes))
         if empty:
-            rejects_file.write_table(rejects(empty))
-            documents += len(empty)
-            counts["source.empty"] += len(empty)
-    files.write_array(folder / EXACT, sorted_keys(*_columns([np.array(exact, np.uint64).reshape(-1, 2)])))
-    if config.steps.minhash.bands:
-        files.write_array(folder / BANDS, sorted_keys(*_columns(bands)))
-    if config.steps.balance.axes:
-        none = np.zeros((0, len(config.steps.balance.axes)), np.int64)
+            rejects_file.write_table(rejects_of(empty))
+            counts.add([], [], empty, steps.masked)
+    keys.write(folder)
+    if axes := len(config.steps.balance.axes):
         # A form that is not evened out has rows too, of no kind.
-        filled = np.concatenate([none, *cells, np.zeros((rows - sum(map(len, cells)), none.shape[1]), np.int64)])
-        files.write_array(folder / "cells.npy", filled)
-    if config.steps.passage:
-        files.write_array(folder / PASSAGES, sorted_keys(*_columns(keys)))
-        files.write_array(folder / "words.npy", np.array(words, np.int64))
-    return {
-        "documents": documents,
-        "beyond_share": beyond,
-        "kept": rows,
-        "kept_bytes": kept_bytes,
-        "judged": judged,
-        "harmful": harmful,
-        "reasons": dict(counts),
-        "lengths": {str(size): count for size, count in sorted(words_before.items())},
-        "shown": shown,
-        "spoken": spoken.tolist(),
-    }
+        every = np.concatenate(cells) if cells else np.zeros((keys.rows, axes), np.int64)
+        files.write_array(folder / "cells.npy", every)
+    return counts.figures() | {"spoken": spoken.tolist()}
 
 
-def _rows(keys: np.ndarray, first: int, some: np.ndarray) -> np.ndarray:
-    """[D, bands] keys -> [n * bands, 2] with the row of each, of some of the documents."""
-    places = np.repeat(np.arange(first, first + len(keys), dtype=np.uint64)[some], keys.shape[1])
-    return np.column_stack((keys[some].reshape(-1), places))
+def _with_text(source: SourceConfig, unit: Unit, empty: list[Rejected]) -> Iterator[Document]:
+    """The documents of a unit; those without a text go into `empty`."""
+    for document in read_unit(source, unit):
+        if document.text.strip():
+            yield document
+        else:
+            empty.append(Rejected(document, "source", "source.empty"))
 
 
-def _columns(parts: Sequence[np.ndarray]) -> tuple[Any, Any]:
-    whole = np.concatenate(parts) if parts else np.zeros((0, 2), np.uint64)
-    return whole[:, 0], whole[:, 1].astype(np.int64)
+def _taken(
+    kept: Sequence[Document], view: View, share: float, heldout_fraction: float
+) -> tuple[list[tuple[str, Document]], View]:
+    """Those in the share of the source that is taken, each behind its id, and a view of them.
+
+    By the text as it is now: the split goes by it too, and what is held out stays whole.
+    """
+    rows = [(one.id, one) for one in kept]
+    taken = [is_taken(own, share, heldout_fraction) for own, _ in rows]
+    if all(taken):
+        return rows, view
+    rows = list(compress(rows, taken))
+    return rows, View([one.text for _, one in rows])
 
 
-def rejects(rejected: Sequence[Rejected]) -> pa.Table:
-    """Rows of a shard of rejected documents."""
-    extra = [[one.step for one in rejected], [one.reason for one in rejected], [one.detail for one in rejected]]
-    return table_of((one.document for one in rejected), REJECTED, extra)
+@dataclass
+class _Counts:
+    """What is told of a unit."""
 
+    documents: int = 0
+    beyond_share: int = 0
+    kept: int = 0
+    kept_bytes: int = 0
+    judged: int = 0
+    harmful: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    lengths: Counter[int] = field(default_factory=Counter)
+    """Of what came, by the bits of the number of characters."""
+    shown: Shown = field(default_factory=dict)
 
-def _show(
-    shown: dict[str, list[list[str]]], batch: Sequence[Document], kept: Sequence[Document], masked: Callable[[str], str]
-) -> None:
-    """Keep a few texts before and after, of each kind of change."""
-    came = {(one.origin): one for one in batch}
-    for one in kept:
-        for change in one.changes.split(", ") if one.changes else ():
-            if change.startswith("private"):
-                continue
-            some = shown.setdefault(change.split(" ")[0], [])
-            if len(some) < SHOWN:
-                # Not what was masked: that is why it was.
-                some.append([one.origin, *around(masked(came[one.origin].text), one.text)])
+    def add(
+        self,
+        batch: Sequence[Document],
+        kept: Sequence[Document],
+        rejected: Sequence[Rejected],
+        masked: Callable[[str], str],
+    ) -> None:
+        """What came, what the steps have kept of it, and what they have not."""
+        self.documents += len(kept) + len(rejected)
+        self.reasons.update(one.reason for one in rejected)
+        harmful = sum(one.step in ("keywords", "harmful") for one in rejected)
+        self.harmful += harmful
+        self.judged += len(kept) + harmful + sum(one.step == "benchmarks" for one in rejected)
+        self.lengths.update(len(one.text).bit_length() for one in batch)
+        came = {one.origin: one for one in batch}
+        for one in kept:
+            for change in one.changes.split(", ") if one.changes else ():
+                if not change.startswith("private"):  # it was masked so that nobody sees it
+                    show(self.shown, change.split(" ")[0], came[one.origin], one.text, masked)
 
+    def take(self, kept: Sequence[Document], rows: Sequence[tuple[str, Document]]) -> None:
+        """What is taken of what was kept."""
+        self.beyond_share += len(kept) - len(rows)
+        self.documents -= len(kept) - len(rows)
+        self.kept += len(rows)
+        self.kept_bytes += sum(len(one.text.encode()) for _, one in rows)
 
-def around(before: str, after: str, width: int = 160) -> tuple[str, str]:
-    """The stretch in which two texts first differ, of both."""
-    at = next((k for k, (a, b) in enumerate(zip(before, after, strict=False)) if a != b), min(len(before), len(after)))
-    start = max(0, at - width // 2)
-    return before[start : start + width], after[start : start + width]
+    def figures(self) -> dict[str, Any]:
+        """As JSON."""
+        lengths = {str(size): count for size, count in sorted(self.lengths.items())}
+        return vars(self) | {"reasons": dict(self.reasons), "lengths": lengths}

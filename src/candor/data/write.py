@@ -1,7 +1,7 @@
 """What goes of a unit for the sake of the others, and what is left of it, written by ranges of hashes."""
 
-import hashlib
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,12 +11,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from candor import files
-from candor.data.corpus import REJECTED, SCHEMA, CorpusConfig, documents_in, table_of
-from candor.data.dedup import EXCLUDED, of_unit, unit_folder
+from candor.data.corpus import REJECTED, SCHEMA, CorpusConfig, documents_in, open_table, rejects_of, table_of
+from candor.data.dedup import EXCLUDED, after_cut_a_copy, of_unit, unit_folder, without_passages
 from candor.data.normalise import normalise
+from candor.data.shown import Shown, show
 from candor.data.sources import Unit
-from candor.data.steps import Rejected, without_passages
-from candor.data.units import SHOWN, around, rejects
+from candor.data.split import draw
+from candor.data.steps import Rejected
 from candor.records import Document
 from candor.view import View
 
@@ -26,6 +27,8 @@ _LITTLE = 10
 """Words below which what cutting has left is thrown away."""
 _OPEN = 20
 """Units whose names of documents are in memory at a time."""
+_ROWS = 256
+"""Rows that are read together."""
 
 
 class Exclude(NamedTuple):
@@ -77,80 +80,107 @@ def exclude_unit(folder: Path, task: Exclude) -> dict[str, Any]:
 
 def write_unit(folder: Path, task: Write) -> dict[str, Any]:
     """What is left of a unit, by ranges of hashes, and all that was rejected of it."""
-    work = Path(task.work)
-    read = unit_folder(work / "read", task.number)
-    excluded = {row: (step, more) for row, step, more in np.load(
-        unit_folder(work / "exclude", task.number) / EXCLUDED).tolist()}  # fmt: skip
-    firsts = starts = np.zeros(0, np.int64)
-    if task.config.steps.passage:
-        firsts = np.load(read / "words.npy")
-        starts = np.sort(
-            np.concatenate([of_unit(path, task.number) for path in (work / "passages").glob("*/starts.npy")])
-        )
-    # `starts` rise, and so do the rows they are in: those of a row lie between two bounds.
-    bounds = np.searchsorted(starts, firsts)
-    counts: Counter[str] = Counter()
+    read, outcomes = unit_folder(Path(task.work) / "read", task.number), _Outcomes(task)
+    reasons: Counter[str] = Counter()
     changes: Counter[str] = Counter()
-    shown: list[list[str]] = []
     buckets: list[list[Document]] = [[] for _ in range(task.buckets)]
-    seen: dict[str, Document] = {}
     rejected_rows = rejected_bytes = 0
-    stays = _Names(work / "read")
-    with pq.ParquetWriter(folder / "rejects.parquet", REJECTED, compression="zstd") as rejects_file:
-        for rows in pq.ParquetFile(read / "rejects.parquet").iter_batches(batch_size=256):
+    with open_table(folder / "rejects.parquet", REJECTED) as rejects_file:
+        for rows in pq.ParquetFile(read / "rejects.parquet").iter_batches(batch_size=_ROWS):
             rejects_file.write_batch(rows)
             rejected_rows += len(rows)
             rejected_bytes += sum(len(text.encode()) for text in rows.column("text").to_pylist())
-        row = 0
-        for rows in pq.ParquetFile(read / "kept.parquet").iter_batches(batch_size=256):
-            rejected: list[Rejected] = []
-            for document in documents_in(pa.Table.from_batches([rows])):
-                found = _outcome(document, excluded.get(row), task.refused, stays, task.config)
-                own = starts[bounds[row] : bounds[row + 1]] if len(bounds) else starts
-                if isinstance(found, Document) and len(own):
-                    text, cut = without_passages(document.text, own - firsts[row], task.config.steps.passage)
-                    found = _after_cut(document, text, cut)
-                    if isinstance(found, Document) and len(shown) < SHOWN:
-                        shown.append([document.origin, *around(document.text, text)])
-                if isinstance(found, Document):
-                    first = seen.setdefault(found.id, document)
-                    if first is not document:
-                        found = after_cut_a_copy(document, first)
-                if isinstance(found, Rejected):
-                    rejected.append(found)
-                    counts[found.reason] += 1
-                else:
-                    buckets[int(found.id[:8], 16) * task.buckets >> 32].append(found)
-                    changes.update(change.split(" ")[0] for change in found.changes.split(", ") if change)
-                row += 1
-            if rejected:
-                rejects_file.write_table(rejects(rejected))
+        for rows in pq.ParquetFile(read / "kept.parquet").iter_batches(batch_size=_ROWS):
+            found = [outcomes.next(document) for document in documents_in(pa.Table.from_batches([rows]))]
+            for one in found:
+                if isinstance(one, Document):
+                    buckets[int(one.id[:8], 16) * task.buckets >> 32].append(one)
+                    changes.update(change.split(" ")[0] for change in one.changes.split(", ") if change)
+            if rejected := [one for one in found if isinstance(one, Rejected)]:
+                rejects_file.write_table(rejects_of(rejected))
+                reasons.update(one.reason for one in rejected)
                 rejected_rows += len(rejected)
                 rejected_bytes += sum(len(one.document.text.encode()) for one in rejected)
-    lowest, highest, groups = "", "", []
-    lengths: Counter[int] = Counter()
-    with pq.ParquetWriter(folder / "documents.parquet", SCHEMA, compression="zstd") as written:
-        for bucket, documents in enumerate(buckets):
-            ordered = sorted((one.id, one) for one in documents)
-            if not ordered:
-                continue
-            lowest, highest = lowest or ordered[0][0], ordered[-1][0]
-            groups.append(bucket)
-            lengths.update(int(len(one.text).bit_length()) for _, one in ordered)
-            written.write_table(
-                table_of((one for _, one in ordered), SCHEMA, [[own for own, _ in ordered]]), row_group_size=2**31
-            )
-    files.write_array(folder / "buckets.npy", np.array(groups, np.int64))
     return {
         "rejected": rejected_rows,
         "rejected_bytes": rejected_bytes,
-        "reasons": dict(counts),
+        "reasons": dict(reasons),
         "changes": dict(changes),
-        "lengths": {str(size): count for size, count in sorted(lengths.items())},
-        "shown": {"passages": shown} if shown else {},
-        "lowest": lowest,
-        "highest": highest,
+        "shown": outcomes.shown,
+        **_write_documents(folder, buckets),
     }
+
+
+def _write_documents(folder: Path, buckets: Sequence[Sequence[Document]]) -> dict[str, Any]:
+    """Write `documents.parquet`, a group of rows for each range that has any, and `buckets.npy`, which ranges have."""
+    lowest, highest, groups = "", "", []
+    lengths: Counter[int] = Counter()
+    with open_table(folder / "documents.parquet", SCHEMA) as written:
+        for bucket, documents in enumerate(buckets):
+            ordered = sorted((one.id, one) for one in documents)
+            if ordered:
+                lowest, highest = lowest or ordered[0][0], ordered[-1][0]
+                groups.append(bucket)
+                lengths.update(len(one.text).bit_length() for _, one in ordered)
+                written.write_table(table_of(ordered), row_group_size=2**31)
+    files.write_array(folder / "buckets.npy", np.array(groups, np.int64))
+    counted = {str(size): count for size, count in sorted(lengths.items())}
+    return {"lengths": counted, "lowest": lowest, "highest": highest}
+
+
+class _Outcomes:
+    """What becomes of the documents of a unit, one after the other."""
+
+    def __init__(self, task: Write):
+        work = Path(task.work)
+        read, exclude = (unit_folder(work / phase, task.number) for phase in ("read", "exclude"))
+        self._config, self._refused, self._row = task.config, task.refused, -1
+        self._excluded = {row: (step, more) for row, step, more in np.load(exclude / EXCLUDED).tolist()}
+        self._stays = _Names(work / "read")
+        self._seen: dict[str, Document] = {}
+        self.shown: Shown = {}
+        self._starts = self._firsts = np.zeros(0, np.int64)
+        if task.config.steps.passage:
+            starts = [of_unit(path, task.number) for path in (work / "passages").glob("*/starts.npy")]
+            self._starts, self._firsts = np.sort(np.concatenate(starts)), np.load(read / "words.npy")
+        # Starts rise, and so do the rows they are in: those of a row lie between two bounds.
+        self._bounds = np.searchsorted(self._starts, self._firsts)
+
+    def next(self, document: Document) -> Document | Rejected:
+        """The next document as it stays, or why it goes."""
+        self._row += 1
+        found = self._for_others(document)
+        if isinstance(found, Document):
+            found = self._without_passages(document)
+        if isinstance(found, Document) and (first := self._seen.setdefault(found.id, document)) is not document:
+            return after_cut_a_copy(document, first)
+        return found
+
+    def _for_others(self, document: Document) -> Document | Rejected:
+        steps, excluded = self._config.steps, self._excluded.get(self._row)
+        if self._refused:
+            why = f"more than {steps.max_harmful_share:.0%} of {document.source} is harmful"
+            return Rejected(document, "source", "source.refused", why)
+        if excluded is None:
+            return document
+        step, more = _WHOLE[excluded[0]], excluded[1]
+        if step == "balance":
+            return Rejected(document, step, f"{step}.{steps.balance.axes[more]}")
+        return Rejected(document, step, step, f"of {self._stays.of(more)}")
+
+    def _without_passages(self, document: Document) -> Document | Rejected:
+        if not len(self._starts):
+            return document
+        own = self._starts[self._bounds[self._row] : self._bounds[self._row + 1]] - self._firsts[self._row]
+        if not len(own):
+            return document
+        raw, cut = without_passages(document.text, own, self._config.steps.passage)
+        text = normalise(raw).text
+        # A passage that stands here first must not be lost with the rest, since others have lost it already.
+        if len(View([text]).words) < _LITTLE:
+            return Rejected(document, "passages", "passages.little_else", f"{cut} of {len(document.text)} characters")
+        show(self.shown, "passages", document, raw)
+        return replace(document, text=text, changes=", ".join(filter(None, (document.changes, f"passages {cut}"))))
 
 
 class _Names:
@@ -172,36 +202,3 @@ class _Names:
                 for source, origin in zip(*map(pa.ChunkedArray.to_pylist, table.columns), strict=True)
             ]
         return self._origins[unit][row]
-
-
-def _outcome(
-    document: Document, excluded: tuple[int, int] | None, refused: bool, stays: _Names, config: CorpusConfig
-) -> Document | Rejected:
-    if refused:
-        most = f"{config.steps.max_harmful_share:.0%}"
-        return Rejected(document, "source", "source.refused", f"more than {most} of {document.source} is harmful")
-    if excluded is None:
-        return document
-    step, more = _WHOLE[excluded[0]], excluded[1]
-    if step == "balance":
-        return Rejected(document, step, f"{step}.{config.steps.balance.axes[more]}")
-    return Rejected(document, step, step, f"of {stays.of(more)}")
-
-
-def after_cut_a_copy(document: Document, first: Document) -> Rejected:
-    """What cutting has made equal to another document."""
-    return Rejected(document, "copies", "copies.after_cut", f"of {first.source} {first.origin}")
-
-
-def _after_cut(document: Document, text: str, cut: int) -> Document | Rejected:
-    text = normalise(text).text
-    # A passage that stands here first must not be lost with the rest, since others have lost it already.
-    if len(View([text]).words) < _LITTLE:
-        return Rejected(document, "passages", "passages.little_else", f"{cut} of {len(document.text)} characters")
-    changes = ", ".join(filter(None, (document.changes, f"passages {cut}")))
-    return replace(document, text=text, changes=changes)
-
-
-def draw(label: str, own: str) -> float:
-    """A number in [0, 1) for a document: another one for every purpose, the same in every build."""
-    return int(hashlib.sha256(f"{label} {own}".encode()).hexdigest()[:13], 16) / 16**13
