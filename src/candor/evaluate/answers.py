@@ -1,12 +1,16 @@
 """Answers kept as they come, so that a run that was killed asks only for what is missing."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from candor import files
 from candor.errors import ConfigError, DataError, EngineClosed, Overloaded, RequestError, Unreachable
+from candor.evaluate.subject import Subject
+from candor.infer import Completion, SamplingParams
+from candor.infer.params import Prompt
+from candor.records import Progress
 
 _TEMPORARY = (Unreachable, Overloaded, EngineClosed)
 """Errors that speak of the server, not of the request: the next run asks again."""
@@ -88,6 +92,31 @@ class Answers:
             self._lines.close()
             if rows:
                 files.Lines(self.path, ({**self._kept[place], **row} for place, row in enumerate(rows))).close()
+
+
+def ask(
+    subject: Subject,
+    answers: Answers,
+    request: Callable[[int], tuple[Prompt, SamplingParams]],
+    kept: Callable[[Completion], dict[str, Any]],
+    progress: Progress,
+    label: str,
+) -> list[dict[str, Any]]:
+    """Ask `request` for each place without an answer, in one go; all answers as `kept` says, as `Answers.complete`."""
+    missing = answers.missing
+    requests = [request(place) for place in missing]
+
+    def done(number: int, completion: Completion) -> None:
+        place, error = missing[number], completion.error
+        if error:
+            answers.refuse(place, error if isinstance(error, RequestError) else RequestError(str(error)))
+        else:
+            answers.add(place, kept(completion))
+        progress(len(answers), answers.total, label)
+
+    if missing:
+        subject.generate([prompt for prompt, _ in requests], [params for _, params in requests], done)
+    return answers.complete()
 
 
 def _whole(line: dict[str, Any]) -> bool:

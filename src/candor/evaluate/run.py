@@ -4,7 +4,6 @@ Grading costs little, so it is done anew where the answers are kept but the code
 """
 
 import dataclasses
-import hashlib
 import itertools
 import math
 import time
@@ -14,7 +13,7 @@ from typing import Any
 
 from candor.data.sources import SourceConfig, read_documents
 from candor.errors import CandorError, ConfigError, RequestError
-from candor.evaluate.answers import Answers
+from candor.evaluate.answers import Answers, ask
 from candor.evaluate.compression import bits_per_byte, compressed_bits_per_byte
 from candor.evaluate.likelihood import Likelihood
 from candor.evaluate.result import EvalResult, Sample, evaluation_of, kept_result, path_of, problem_scores, record
@@ -22,10 +21,11 @@ from candor.evaluate.statistics import Figure, majority, mean, pass_at_k, share
 from candor.evaluate.subject import Local, Subject
 from candor.evaluate.task import COMPRESS, LM_EVAL, Task, problems_of, prompt_hash, texts_of
 from candor.infer import Completion, SamplingParams
+from candor.infer.params import Prompt
 from candor.problems import Grade, Problem
 from candor.problems.extract import abstains
 from candor.problems.golds import Choice
-from candor.problems.prompts import stop_of
+from candor.problems.prompts import seed_of, stop_of
 from candor.records import Progress, no_progress
 
 _GRADERS = 4
@@ -87,32 +87,23 @@ def _generate(
     task: Task, problems: list[Problem], texts: list[str], subject: Subject, answers: Answers, progress: Progress
 ) -> list[Sample]:
     """`k` samples of each problem, asked for in one go."""
-    missing = answers.missing
-    prompts = [subject.chat(text) if task.format == "chat" else text for text in texts] if missing else []
-    params = [
-        SamplingParams(
+    asked = texts if answers.missing else []
+    prompts = [subject.chat(text) if task.format == "chat" else text for text in asked]
+
+    def request(place: int) -> tuple[Prompt, SamplingParams]:
+        problem = problems[place // task.k]
+        return prompts[place // task.k], SamplingParams(
             temperature=task.temperature,
             top_p=task.top_p,
             max_tokens=task.max_tokens,
-            stop=(*stop_of(problems[place // task.k], task.format), *task.stop),
-            seed=_seed(task, problems[place // task.k], place % task.k),
+            stop=(*stop_of(problem, task.format), *task.stop),
+            seed=seed_of(task.seed, problem, place % task.k),
         )
-        for place in missing
-    ]
 
-    def done(number: int, completion: Completion) -> None:
-        place = missing[number]
-        if completion.error:
-            error = completion.error
-            answers.refuse(place, error if isinstance(error, RequestError) else RequestError(str(error)))
-        else:
-            finish, tokens = completion.finish_reason, completion.completion_tokens
-            answers.add(place, {"response": completion.text, "finish_reason": finish, "tokens": tokens})
-        progress(len(answers), answers.total, task.label)
+    def kept(one: Completion) -> dict[str, Any]:
+        return {"response": one.text, "finish_reason": one.finish_reason, "tokens": one.completion_tokens}
 
-    subject.generate([prompts[place // task.k] for place in missing], params, done)
-    rows = answers.complete()
-
+    rows = ask(subject, answers, request, kept, progress, task.label)
     opening = subject.opening if task.format == "chat" else ""
 
     def grade(place: int) -> Sample:
@@ -125,12 +116,6 @@ def _generate(
             samples.append(sample)
             progress(len(samples), len(rows), f"{task.label}, grading")
     return samples
-
-
-def _seed(task: Task, problem: Problem, index: int) -> int:
-    """A seed of its own for each sample, so that an answer does not depend on what else is asked."""
-    digest = hashlib.sha256(f"{task.seed}|{problem.id}|{index}".encode()).digest()
-    return int.from_bytes(digest[:4], "big")
 
 
 def _graded(problem: Problem, index: int, text: str, row: dict[str, Any], strict: bool, opening: str) -> Sample:

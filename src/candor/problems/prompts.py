@@ -1,5 +1,6 @@
 """How a problem is put to a model, and how a worked answer to it looks."""
 
+import hashlib
 import re
 from dataclasses import dataclass
 
@@ -70,6 +71,11 @@ def asked(problem: Problem, name: str) -> str:
 def stop_of(problem: Problem, name: str) -> tuple[str, ...]:
     """Texts at which an answer in this format is over."""
     return (FORMATS[name].stop[problem.lang],) if name in FORMATS else ()
+
+
+def seed_of(seed: int, problem: Problem, index: int) -> int:
+    """A seed of its own for each answer to a problem, so that it does not depend on what else is asked."""
+    return int.from_bytes(hashlib.sha256(f"{seed}|{problem.id}|{index}".encode()).digest()[:4], "big")
 
 
 BOXED: dict[Lang, str] = {"en": "The answer is \\boxed{{{}}}.", "zh": "答案是 \\boxed{{{}}}。"}

@@ -1,6 +1,5 @@
 """Rollouts: groups of answers to problems, scored, kept on disk as soon as they are sampled."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from candor import files
 from candor.errors import RequestError, TrainingError
 from candor.infer import Engine, SamplingParams
 from candor.problems import Problem
-from candor.problems.prompts import asked, stop_of
+from candor.problems.prompts import asked, seed_of, stop_of
 from candor.rl.rubric import Response, Rubric, Scored
 from candor.text import THINK_BEGIN, Tokenizer
 
@@ -111,13 +110,12 @@ def _sample(
         else:
             prompts.append([tokenizer.bos_id, *tokenizer.encode(text)])
         times[problem.id] += 1
-        digest = hashlib.sha256(f"{seed}|{problem.id}|{times[problem.id]}".encode()).digest()
         params.append(
             SamplingParams(
                 n=group,
                 max_tokens=max_tokens,
                 temperature=temperature,
-                seed=int.from_bytes(digest[:4], "big"),
+                seed=seed_of(seed, problem, times[problem.id]),
                 stop=stop_of(problem, form),
                 tempered_logprobs=True,
             )

@@ -16,12 +16,13 @@ from typing import Any, Literal
 from candor import files
 from candor.data.dialogues import Dialogue
 from candor.data.reviewed import origin_of
-from candor.errors import CandorError, ConfigError, RequestError
-from candor.evaluate.answers import Answers
+from candor.errors import CandorError, ConfigError
+from candor.evaluate.answers import Answers, ask
 from candor.evaluate.subject import Subject
 from candor.infer import Completion, SamplingParams
+from candor.infer.params import Prompt
 from candor.problems import Grade, Lang, Problem
-from candor.problems.prompts import asked, check_format, reflective, steps_of, stop_of
+from candor.problems.prompts import asked, check_format, reflective, seed_of, steps_of, stop_of
 from candor.problems.tasks import check_task, draw
 from candor.records import Progress, no_progress
 from candor.stages.readable import Readability, readable, readable_form, summary, with_thought
@@ -109,10 +110,23 @@ def sample(
     c = config
     setting = [subject.fingerprint, [text for _, text in questions], c.samples, c.format, c.max_tokens, c.temperature]
     evaluation = hashlib.sha256(json.dumps([*setting, seed]).encode()).hexdigest()
+    between = (f"\n{_BETWEEN}",) if c.method == "prompted" else ()
+
+    def request(place: int) -> tuple[Prompt, SamplingParams]:
+        problem, text = questions[place // c.samples]
+        return subject.chat(text) if c.format == "chat" else text, SamplingParams(
+            temperature=c.temperature,
+            max_tokens=c.max_tokens,
+            seed=seed_of(seed, problem, place % c.samples),
+            stop=(*stop_of(problem, c.format), *between),
+        )
+
+    def kept(one: Completion) -> dict[str, Any]:
+        return {"response": one.text, "finish_reason": one.finish_reason}
+
     answers = Answers(folder / SAMPLES, evaluation, len(questions) * c.samples)
     try:
-        _ask(config, subject, questions, seed, answers, progress)
-        rows = answers.complete()
+        rows = ask(subject, answers, request, kept, progress, "sampling")
     finally:
         answers.close()
     places = [(questions[place // c.samples][0], place % c.samples, row) for place, row in enumerate(rows)]
@@ -153,43 +167,6 @@ def _prompt(config: CollectConfig, problem: Problem, examples: Sequence[Problem]
     lead = [_LEAD[problem.lang]] if config.format == "chat" else []
     shown = [f"{asked(one, form)} {reflective(one)}" for one in examples]
     return f"\n\n{_BETWEEN}\n\n".join([*lead, *shown, asked(problem, form)])
-
-
-def _ask(
-    config: CollectConfig,
-    subject: Subject,
-    questions: Sequence[tuple[Problem, str]],
-    seed: int,
-    answers: Answers,
-    progress: Progress,
-) -> None:
-    """Ask for what is missing, each answer with a seed of its own."""
-    missing = answers.missing
-    prompts, params = [], []
-    for place in missing:
-        problem, text = questions[place // config.samples]
-        prompts.append(subject.chat(text) if config.format == "chat" else text)
-        digest = hashlib.sha256(f"{seed}|{problem.id}|{place % config.samples}".encode()).digest()
-        stop = (f"\n{_BETWEEN}",) if config.method == "prompted" else ()
-        params.append(
-            SamplingParams(
-                temperature=config.temperature,
-                max_tokens=config.max_tokens,
-                seed=int.from_bytes(digest[:4], "big"),
-                stop=(*stop_of(problem, config.format), *stop),
-            )
-        )
-
-    def done(number: int, completion: Completion) -> None:
-        place, error = missing[number], completion.error
-        if error:
-            answers.refuse(place, error if isinstance(error, RequestError) else RequestError(str(error)))
-        else:
-            answers.add(place, {"response": completion.text, "finish_reason": completion.finish_reason})
-        progress(len(answers), answers.total, "sampling")
-
-    if missing:
-        subject.generate(prompts, params, done)
 
 
 def _judged(config: CollectConfig, opening: str, problem: Problem, index: int, row: dict[str, Any]) -> Sampled:
