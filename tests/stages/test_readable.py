@@ -4,7 +4,8 @@ import dataclasses
 
 import pytest
 
-from candor.data.dialogues import ChatForm, Dialogue
+from candor.data.dialogues import Dialogue
+from candor.data.examples import ChatForm
 from candor.errors import ConfigError
 from candor.problems import Grade, Problem
 from candor.problems.families import FAMILIES

@@ -22,7 +22,8 @@ import torch.nn.functional as F
 from torch.distributed.checkpoint.format_utils import dcp_to_torch_save
 
 from candor.config import to_dict
-from candor.data.dialogues import ChatForm, Dialogue, Example, ExampleLoader, LeftOut, Origin
+from candor.data.dialogues import Dialogue, LeftOut, Origin
+from candor.data.examples import ChatForm, Example, ExampleLoader
 from candor.errors import CheckpointError, ConfigError, DataError, Interrupted, ModelError, StorageError
 from candor.infer import Engine, SamplingParams
 from candor.model import Transformer

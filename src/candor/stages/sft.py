@@ -17,7 +17,8 @@ from torch import Tensor
 from candor import files
 from candor.config import check, to_dict
 from candor.data import held_out
-from candor.data.dialogues import ChatForm, Dialogue, Example, ExampleLoader, LeftOut, cap_user_derived
+from candor.data.dialogues import Dialogue, LeftOut, cap_user_derived
+from candor.data.examples import ChatForm, Example, ExampleLoader
 from candor.data.loader import Batch
 from candor.errors import ConfigError, DataError
 from candor.evaluate.statistics import Figure, ratio
