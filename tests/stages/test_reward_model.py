@@ -32,9 +32,9 @@ from candor.stages.reward_model import (
     export_reward_model,
     make_reward_model,
     prepare,
-    read_heldout,
     train_reward_model,
 )
+from candor.stages.supervised import read_heldout
 from candor.text import Tokenizer
 from candor.train.loop import LoopConfig
 from candor.train.optim import OptimConfig

@@ -10,7 +10,8 @@ from candor.data.dialogues import ORIGINS, LeftOut
 from candor.data.preferences import read_preferences, read_verdicts
 from candor.errors import ConfigError
 from candor.rl.reward_model import KINDS
-from candor.stages.reward_model import RewardModelRun, make_reward_model, read_heldout
+from candor.stages.reward_model import RewardModelRun, make_reward_model
+from candor.stages.supervised import read_heldout
 
 T = TypeVar("T", bound=str)
 

@@ -11,7 +11,9 @@ from candor.errors import ConfigError
 from candor.model.hub import config_from_hf
 from candor.plan.counts import count_parameters
 from candor.plan.estimate import HardwareConfig, estimate_training
-from candor.stages.sft import SftRun, describe_data, finetune, loader_of, prepare, read_heldout
+from candor.stages.lessons import describe_data, loader_of, prepare
+from candor.stages.sft import SftRun, finetune
+from candor.stages.supervised import read_heldout
 from candor.text import Tokenizer
 
 

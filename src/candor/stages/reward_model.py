@@ -13,13 +13,12 @@ from typing import Any, TypeAlias
 
 import torch
 
-from candor import files
 from candor.config import check, to_dict
 from candor.data import held_out
 from candor.data.dialogues import LeftOut
 from candor.data.preferences import Preference, Verdict
 from candor.errors import ConfigError, DataError, ModelError
-from candor.evaluate.statistics import Figure, mean, share
+from candor.evaluate.statistics import mean, share
 from candor.evaluate.subject import folder_hash
 from candor.model.hub import load_model
 from candor.parallel import recompute
@@ -28,6 +27,7 @@ from candor.records import Progress
 from candor.rl.reward_model import Item, Kind, RewardBatch, RewardModel, batch_of, judged_text, reward_loss, right
 from candor.stages.chain import train_alone, training
 from candor.stages.run import Ui
+from candor.stages.supervised import check_base, leave
 from candor.text import Tokenizer
 from candor.train.checkpoint import Checkpointer, checkpoint_steps, load_weights
 from candor.train.loop import LoopConfig, StepPlan, fit
@@ -36,9 +36,6 @@ from candor.train.schedule import ScheduleConfig, rate_factor
 
 Judged: TypeAlias = Sequence[Preference] | Sequence[Verdict]
 """What is learnt from: pairs for helpfulness, verdicts for safety."""
-
-HELDOUT, DATA, LEFT_OUT = "heldout.json", "data.json", "left_out.jsonl"
-"""What training leaves beside the checkpoints: accuracy before and after, counts of the data, what was not taken."""
 
 
 @dataclass(frozen=True)
@@ -209,16 +206,7 @@ def train_reward_model(
     left_out = LeftOut() if left_out is None else left_out
     torch.manual_seed(seed)  # checkpoints hold the process's random state: equal runs make equal checkpoints
     base, tokenizer = load_model(model_folder, dtype=torch.float32, device=device), Tokenizer.load(model_folder)
-    if tokenizer.vocab_size > base.config.vocab_size:
-        raise ConfigError(
-            f"{model_folder}: the tokenizer has {tokenizer.vocab_size} tokens, the model {base.config.vocab_size}; "
-            "they do not belong together"
-        )
-    if config.sequence_length > base.config.max_position_embeddings:
-        raise ConfigError(
-            f"rm.sequence_length={config.sequence_length} exceeds the model's context of "
-            f"{base.config.max_position_embeddings}; lower it"
-        )
+    check_base(model_folder, base.config, tokenizer, "rm.sequence_length", config.sequence_length)
     model = RewardModel(base, tokenizer, config.kind)
     torch.nn.init.normal_(model.reward_head.weight, std=(model.config.hidden_size + 1) ** -0.5)
     model.compute_dtype = compute_dtype(config.precision, device)
@@ -245,10 +233,7 @@ def train_reward_model(
         say=say,
         progress=progress,
     )
-    files.write_json(folder / DATA, summary)
-    lines = [json.dumps({"why": why, "what": what}, ensure_ascii=False) + "\n" for why, what in left_out.rows]
-    files.atomic_write(folder / LEFT_OUT, "".join(lines))
-    files.write_json(folder / HELDOUT, _compared(lessons.heldout, before, heldout_margins(model, lessons.heldout)))
+    leave(folder, summary, left_out, _compared(lessons.heldout, before, heldout_margins(model, lessons.heldout)))
     return model
 
 
@@ -302,12 +287,6 @@ def _by_question(items: Sequence[Item], values: Sequence[float]) -> list[float]:
     for item, value in zip(items, values, strict=True):
         own[item.asked].append(value)
     return [sum(some) / len(some) for some in own.values()]
-
-
-def read_heldout(folder: Path) -> dict[str, Figure]:
-    """`before`, `after` and `change` of a folder that training filled; empty where nothing was held out."""
-    values = files.read_json(folder / HELDOUT)
-    return {name: Figure(**values[name]) for name in ("before", "after", "change") if name in values}
 
 
 # The whole

@@ -3,9 +3,8 @@
 import hashlib
 import json
 import math
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -14,33 +13,29 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from candor import files
 from candor.config import check, to_dict
-from candor.data import held_out
-from candor.data.dialogues import Dialogue, LeftOut, cap_user_derived
-from candor.data.examples import ChatForm, Example, ExampleLoader
+from candor.data.dialogues import Dialogue, LeftOut
+from candor.data.examples import ExampleLoader
 from candor.data.loader import Batch
-from candor.errors import ConfigError, DataError
-from candor.evaluate.statistics import Figure, ratio
+from candor.errors import ConfigError
 from candor.evaluate.subject import folder_hash
 from candor.model import Transformer
-from candor.model.heads import IGNORE, cross_entropy, token_logprobs
+from candor.model.heads import IGNORE, cross_entropy
 from candor.model.hub import load_model
 from candor.parallel import compile_layers, recompute
 from candor.plan.device import Precision, best_device, compute_dtype, keep_freed_memory
 from candor.records import Progress
 from candor.stages.chain import train_alone, training
 from candor.stages.export import export_like
+from candor.stages.lessons import compared, describe_data, hash_of, heldout_loss, learnt_tokens, loader_of, prepare
 from candor.stages.run import Ui
+from candor.stages.supervised import check_base, leave
 from candor.text import Tokenizer
 from candor.train.checkpoint import Checkpointer
 from candor.train.loop import LoopConfig, StepPlan, fit
 from candor.train.optim import OptimConfig, build_optimizer
 from candor.train.schedule import ScheduleConfig, rate_factor
 from candor.train.step import Loss
-
-HELDOUT, DATA, LEFT_OUT = "heldout.json", "data.json", "left_out.jsonl"
-"""What `sft` leaves beside the checkpoints: loss before and after, counts of the data, what was not taken."""
 
 
 @dataclass(frozen=True)
@@ -110,93 +105,6 @@ class SftRun:
 
     def __post_init__(self) -> None:
         check(self)
-
-
-# Data
-
-
-@dataclass(frozen=True)
-class Lessons:
-    """Dialogues as examples, on both sides of the split."""
-
-    train: list[tuple[Dialogue, list[Example]]]
-    """To learn."""
-    heldout: list[tuple[Dialogue, list[Example]]]
-    """To measure."""
-    left_out: LeftOut
-    """What is on neither side."""
-
-    def examples(self) -> list[Example]:
-        """Those to learn."""
-        return [example for _, examples in self.train for example in examples]
-
-    def summary(self, loader: ExampleLoader) -> dict[str, Any]:
-        """Counts for people and reports."""
-        examples, dialogues = self.examples(), [dialogue for dialogue, _ in self.train]
-        tokens = sum(len(example.ids) for example in examples)
-        return {
-            "dialogues": {"train": len(self.train), "heldout": len(self.heldout), "left_out": self.left_out.counts()},
-            "origin": dict(Counter(dialogue.origin for dialogue in dialogues)),
-            "lang": dict(Counter(dialogue.lang or "not said" for dialogue in dialogues)),
-            "examples": len(examples),
-            "tokens": tokens,
-            "learnt_tokens": learnt_tokens(examples),
-            "windows": loader.windows,
-            "filled": tokens / (loader.windows * loader.sequence_length),
-        }
-
-
-def prepare(
-    config: SftConfig, tokenizer: Tokenizer, dialogues: Sequence[Dialogue], seed: int, left_out: LeftOut | None = None
-) -> Lessons:
-    """Encode, leave out what is too long, hold out by hash, cap what is user-derived among the rest.
-
-    ConfigError for a template that cannot be learnt, DataError where nothing is left to train on.
-    """
-    left_out = LeftOut() if left_out is None else left_out
-    form = ChatForm(tokenizer, config.template)
-    fitting: list[tuple[Dialogue, list[Example]]] = []
-    for dialogue in dialogues:
-        try:
-            examples = form.encode(dialogue)
-        except DataError as error:
-            if not config.skip_broken:
-                raise
-            left_out.add("not what the chat template can hold", str(error))
-            continue
-        longest = max(len(example.ids) for example in examples)
-        if longest <= config.sequence_length:
-            fitting.append((dialogue, examples))
-        else:
-            left_out.add(
-                f"longer than sft.sequence_length={config.sequence_length}", f"{dialogue.place} ({longest:,} tokens)"
-            )
-    held = held_out([dialogue.opening_id for dialogue, _ in fitting], config.heldout_share)
-    train = [one for one, out in zip(fitting, held, strict=True) if not out]
-    stay = set(cap_user_derived([dialogue for dialogue, _ in train], config.user_derived_share, seed))
-    for place, (dialogue, _) in enumerate(train):
-        if place not in stay:
-            left_out.add(f"user-derived beyond sft.user_derived_share={config.user_derived_share:g}", dialogue.place)
-    lessons = Lessons(
-        [one for place, one in enumerate(train) if place in stay],
-        [one for one, out in zip(fitting, held, strict=True) if out],
-        left_out,
-    )
-    if not lessons.train:
-        raise DataError(f"none of {len(dialogues):,} dialogues is left to train on: {'; '.join(left_out.lines())}")
-    return lessons
-
-
-def learnt_tokens(examples: Sequence[Example]) -> int:
-    """Tokens that are predicted and learnt."""
-    return sum(int(example.learnt.sum()) for example in examples)
-
-
-def loader_of(
-    config: SftConfig, examples: Sequence[Example], tokenizer: Tokenizer, seed: int, modules: int = 0
-) -> ExampleLoader:
-    """Windows of the examples for a model with so many MTP modules."""
-    return ExampleLoader(examples, config.sequence_length, lookahead=1 + modules, pad_id=tokenizer.pad_id, seed=seed)
 
 
 # Training
@@ -290,16 +198,7 @@ def sft(
     lessons = prepare(config, tokenizer, dialogues, seed, left_out)
     torch.manual_seed(seed)  # checkpoints hold the process's random state: equal runs make equal checkpoints
     model = load_model(model_folder, dtype=torch.float32, device=device)
-    if tokenizer.vocab_size > model.config.vocab_size:
-        raise ConfigError(
-            f"{model_folder}: the tokenizer has {tokenizer.vocab_size} tokens, the model {model.config.vocab_size}; "
-            "they do not belong together"
-        )
-    if config.sequence_length > model.config.max_position_embeddings:
-        raise ConfigError(
-            f"sft.sequence_length={config.sequence_length} exceeds the model's context of "
-            f"{model.config.max_position_embeddings}; lower it"
-        )
+    check_base(model_folder, model.config, tokenizer, "sft.sequence_length", config.sequence_length)
     model.compute_dtype = compute_dtype(config.precision, device)
     keep_freed_memory()
     examples = lessons.examples()
@@ -314,7 +213,7 @@ def sft(
     recompute(model, loop.recompute)
     identity = {
         "model": folder_hash(model_folder),
-        "data": _hash_of(examples),
+        "data": hash_of(examples),
         "sft": config.deciding(),
         "seed": seed,
     }
@@ -328,75 +227,8 @@ def sft(
         say=say,
         progress=progress,
     )
-    files.write_json(folder / DATA, summary)
-    lines = [json.dumps({"why": why, "what": what}, ensure_ascii=False) + "\n" for why, what in lessons.left_out.rows]
-    files.atomic_write(folder / LEFT_OUT, "".join(lines))
-    files.write_json(folder / HELDOUT, _compared(before, heldout_loss(config, model, lessons, tokenizer)))
+    leave(folder, summary, lessons.left_out, compared(before, heldout_loss(config, model, lessons, tokenizer)))
     return model
-
-
-def describe_data(summary: dict[str, Any]) -> str:
-    """One line about `Lessons.summary`."""
-    dialogues = summary["dialogues"]
-    who = ", ".join(f"{number:,} {origin}" for origin, number in summary["origin"].items())
-    return (
-        f"{dialogues['train']:,} dialogues to learn ({who}), {dialogues['heldout']:,} held out; "
-        f"{summary['learnt_tokens']:,} of {summary['tokens']:,} tokens are answers; {summary['windows']:,} windows, "
-        f"{summary['filled']:.0%} full"
-    )
-
-
-def _hash_of(examples: Sequence[Example]) -> str:
-    digest = hashlib.sha256()
-    for example in examples:
-        digest.update(len(example.ids).to_bytes(8, "little") + example.ids.tobytes() + example.learnt.tobytes())
-    return digest.hexdigest()
-
-
-# Before and after
-
-
-@torch.inference_mode()
-def heldout_loss(
-    config: SftConfig, model: Transformer, lessons: Lessons, tokenizer: Tokenizer
-) -> list[tuple[float, int]]:
-    """(loss in nats, learnt tokens) of each held-out dialogue, as training would count them."""
-    owners = [place for place, (_, examples) in enumerate(lessons.heldout) for _ in examples]
-    examples = [example for _, examples in lessons.heldout for example in examples]
-    losses = [0.0] * len(lessons.heldout)
-    loader = loader_of(config, examples, tokenizer, 0, len(model.mtp)) if examples else None
-    for first in range(0, loader.windows if loader else 0, config.micro_batch):
-        assert loader is not None
-        numbers = range(first, min(first + config.micro_batch, loader.windows))
-        batch = loader.batch(numbers).to(model.lm_head.weight.device)
-        assert batch.segments is not None and batch.valid is not None
-        S = batch.valid.shape[1]
-        targets = batch.tokens[:, 1 : S + 1].masked_fill(~batch.valid, IGNORE)
-        hidden = model.train_forward(batch.tokens, batch.segments).hidden
-        logprobs = token_logprobs(hidden, model.lm_head.weight, targets)[0].double().cpu()
-        segments = batch.segments[:, :S].cpu()
-        for row, number in enumerate(numbers):
-            for segment, place in enumerate(loader.members(number), start=1):
-                losses[owners[place]] -= float(logprobs[row][segments[row] == segment].sum())
-    return [(loss, learnt_tokens(own)) for loss, (_, own) in zip(losses, lessons.heldout, strict=True)]
-
-
-def _compared(before: list[tuple[float, int]], after: list[tuple[float, int]]) -> dict[str, Any]:
-    """What `heldout.json` holds: nats per learnt token with the standard error over dialogues, and their change."""
-    if not before:
-        return {"dialogues": 0}
-    tokens = [count for _, count in before]
-    change = [new - old for (new, _), (old, _) in zip(after, before, strict=True)]
-    figures = {"before": [loss for loss, _ in before], "after": [loss for loss, _ in after], "change": change}
-    return {"dialogues": len(before), "tokens": sum(tokens)} | {
-        name: asdict(ratio(values, tokens)) for name, values in figures.items()
-    }
-
-
-def read_heldout(folder: Path) -> dict[str, Figure]:
-    """`before`, `after` and `change` of a folder that `sft` filled; empty where nothing was held out."""
-    values = files.read_json(folder / HELDOUT)
-    return {name: Figure(**values[name]) for name in ("before", "after", "change") if name in values}
 
 
 # The whole
