@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from candor.cli.train_rm import run_rm
+from candor.cli.training import run_rm
 from candor.errors import ConfigError, DataError
 from candor.rl.reward_model import RewardModel
 from candor.text import Tokenizer

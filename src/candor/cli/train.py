@@ -38,7 +38,7 @@ def sft(
     candor train sft runs/laptop/model --data chat.jsonl --origin team-hand --out runs/chat
     candor train sft runs/laptop/model --data chat.jsonl --set sft.epochs=3 --tasks arithmetic
     """
-    from candor.cli.train_sft import run_sft
+    from candor.cli.training import run_sft
 
     sets = [*(sets or ()), *(["sft.skip_broken=true"] if skip_broken else [])]
     run_sft(model, data, out=out, sets=sets, origin=origin, tasks=tasks, problems=problems, dry_run=dry_run)
@@ -65,7 +65,7 @@ def rl(
     candor train rl MODEL --tasks requests:1:en --reward-model runs/rm/model --set rl.rewards.helpfulness=1 \\
         --set rl.preference_steps=50
     """
-    from candor.cli.train_rl import run_rl
+    from candor.cli.training import run_rl
 
     run_rl(model, tasks=tasks, reward_models=reward_model, out=out, sets=sets)
 
@@ -88,7 +88,7 @@ def rm(
     candor train rm runs/chat/model --kind helpfulness --data pairs.jsonl --origin team-automatic
     candor train rm runs/chat/model --kind safety --data verdicts.jsonl --set rm.epochs=2
     """
-    from candor.cli.train_rm import run_rm
+    from candor.cli.training import run_rm
 
     run_rm(model, data, kind=kind, out=out, sets=sets, origin=origin, skip_broken=skip_broken)
 
@@ -114,6 +114,6 @@ def distill(
     candor train distill STUDENT --teacher http://localhost:8000/v1 --teacher-name r1 --tasks gsm8k:train.jsonl \\
         --collect samples=8 --collect max_tokens=4096
     """
-    from candor.cli.train_rl import run_distill
+    from candor.cli.training import run_distill
 
     run_distill(model, teacher, tasks=tasks, teacher_name=teacher_name, out=out, sets=sets, collect=collect)

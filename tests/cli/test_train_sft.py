@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from candor.cli.train_sft import run_sft
+from candor.cli.training import run_sft
 from candor.errors import ConfigError, DataError, ModelError
 from candor.model.hub import load_model
 from candor.text import Tokenizer
