@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from candor.governance.labels.carrier import Carrier, Unreadable
+from candor.governance.labels.explicit import notice
 from candor.governance.labels.record import Label, read_value
 
 CASES = 10_000 if os.environ.get("CANDOR_SOAK") else 50
@@ -52,7 +53,7 @@ def broken(data: bytes, rng: random.Random) -> bytes:
 
 def survives(carrier: Carrier, data: bytes) -> None:
     """Any bytes are read and written, or refused in one line."""
-    for act in (lambda: carrier.read(data), lambda: carrier.write(data, FIRST, None)):
+    for act in (lambda: carrier.read(data), lambda: carrier.write(data, FIRST, notice())):
         try:
             act()
         except Unreadable as error:

@@ -110,7 +110,7 @@ def test_labels_of_others_are_read_and_replaced(kind: str, form: str) -> None:
     data = make(OTHER.format(head, there, ""))
     found = carrier.read(data).labels
     assert [one.value for one in found] == [FIRST.json()] * (2 if form == "both" else 1)
-    assert found[0].name == ("T:aigc_mark" if form == "other name" else "T:AIGC")
+    assert found[0].name == ("T:aigc_mark" if form == "other name" else "TC260:AIGC")
     labelled = carrier.write(data, FIRST, None)
     assert only_label(carrier, labelled) == FIRST
     assert "dc:format" in packet_of(labelled)

@@ -231,6 +231,19 @@ def test_macros_stay_and_signed_files_are_refused() -> None:
         assert XLSX.read(zipped(content | {name: b""})).labels == ()
 
 
+def test_folders_and_ways_of_packing_stay() -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as file:
+        file.writestr("word/", b"")
+        for name, data in parts(document(["a"])).items():
+            file.writestr(zipfile.ZipInfo(name, (2001, 2, 3, 4, 5, 6)), data, len(data) % 2 * zipfile.ZIP_DEFLATED)
+    labelled = DOCX.write(out.getvalue(), FIRST, notice())
+    with zipfile.ZipFile(out) as before, zipfile.ZipFile(io.BytesIO(labelled)) as after:
+        for old, new in zip(before.infolist(), after.infolist(), strict=False):
+            assert (old.filename, old.date_time, old.compress_type) == (new.filename, new.date_time, new.compress_type)
+    assert lawful(DOCX, labelled) == [notice().text]
+
+
 def test_a_presentation_without_slides_takes_a_label() -> None:
     labelled = PPTX.write(presentation([]), FIRST, notice())
     assert only_label(PPTX, labelled) == FIRST

@@ -48,7 +48,7 @@ def workbook_notices(package: Package, main: str) -> list[Seen]:
     shared: list[str] = []
     for relation in targets.values():
         if relation.kind == "sharedStrings":
-            shared = list(_strings(package.xml(relation.target), relation.target, "si"))
+            shared = list(_strings(package.xml(relation.target), relation.target))
     lines: list[str] = []
     for sheet in package.tree(main)[1].walk():
         target = targets.get(_relation_id(sheet.attributes)) if sheet.name == "sheet" else None
@@ -91,7 +91,7 @@ def paragraphs(data: bytes, what: str) -> list[str]:
 
 
 def add_to_document(package: Package, main: str, notice: Notice) -> None:
-    """A paragraph at the start of the body, or at its end before the last section's properties."""
+    """A paragraph at the start of the body, else at its end before the last section's properties."""
     data = package.xml(main)
     space = split(next(iter(xmlbytes.events(data, main)))[1])[0]
     new = (
@@ -205,7 +205,7 @@ def _cells(data: bytes, what: str, shared: list[str]) -> Iterator[str]:
     return iter(line for line in [*head, *cells, *foot] if line.strip() and len(line) <= LONGEST)
 
 
-def _strings(data: bytes, what: str, item: str) -> Iterator[str]:
+def _strings(data: bytes, what: str) -> Iterator[str]:
     """The shared strings, longer ones cut just behind what a notice may have; how they are read aloud is left out."""
     text, wanted, aside = "", False, False
     for kind, name, _, _ in xmlbytes.events(data, what):
@@ -217,7 +217,7 @@ def _strings(data: bytes, what: str, item: str) -> Iterator[str]:
             wanted = kind == "start"
         elif local == "rPh":
             aside = kind == "start"
-        elif local == item:
+        elif local == "si":
             if kind == "end":
                 yield text
             text = ""

@@ -22,6 +22,7 @@ _NEW_RELATIONS = (
     '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
     '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"/>'
 )
+_TORN = (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, struct.error)
 _OLE = bytes.fromhex("D0CF11E0A1B11AE1")
 
 
@@ -49,7 +50,7 @@ class Package:
         _must_be_zip(data)
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(data))
-        except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, struct.error):
+        except _TORN:
             raise Unreadable("is a torn ZIP file") from None
         infos = self._zip.infolist()
         self._infos = {info.filename.lower(): info for info in infos}
@@ -81,7 +82,7 @@ class Package:
             raise Unreadable(f"lacks its part {name:.80}")
         try:
             return self._zip.read(self._infos[key])
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError):
+        except (*_TORN, zlib.error, EOFError, RuntimeError):
             raise Unreadable(f"is torn: its part {name:.80} cannot be unpacked") from None
 
     def xml(self, name: str) -> bytes:

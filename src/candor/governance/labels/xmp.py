@@ -90,7 +90,7 @@ def _of_element(data: bytes, element: Element) -> Entry | None:
         return None
     value = element.text.strip() or next((v for n, v in element.attributes.items() if _is(n, "resource")), "")
     name = xmlbytes.prefix(data, element) + element.name
-    return Entry(name, value, (element.start, element.end, b""))
+    return Entry(_usual(element.space, element.name, name), value, (element.start, element.end, b""))
 
 
 def _of_attribute(data: bytes, element: Element, name: str, value: str) -> Entry | None:
@@ -100,7 +100,12 @@ def _of_attribute(data: bytes, element: Element, name: str, value: str) -> Entry
     full = f"{prefix}:{local}"
     tags = _ATTRIBUTE.finditer(data, element.start, element.inner)
     start, end = next(match.span() for match in tags if match[1] == full.encode())
-    return Entry(full, value, (start, end, b""))
+    return Entry(_usual(space, local, full), value, (start, end, b""))
+
+
+def _usual(space: str, local: str, name: str) -> str:
+    """The label's name with its usual prefix, whatever the packet calls its namespace."""
+    return "TC260:AIGC" if (space, local) == (AIGC, "AIGC") else name
 
 
 def _wanted(space: str, local: str) -> bool:
