@@ -14,7 +14,6 @@ from typing import Any
 
 from candor.errors import ConfigError
 from candor.governance.keys import new_id
-from candor.governance.pii.checks import credit_code
 
 FIELDS = (
     "Label",
@@ -131,6 +130,8 @@ def must_be_code(code: str) -> None:
 
 def code_trouble(code: str) -> str:
     """What is wrong with a provider code (TC260-PG-20252A), or nothing."""
+    from candor.governance.pii.checks import credit_code  # its package loads word lists
+
     if len(code) != 27:
         return f"a provider code has 27 characters, this one {len(code)}"
     if not _CODE.fullmatch(code):
