@@ -69,10 +69,8 @@ def _opened(data: bytes) -> Iterator[Any]:
         raise Unreadable(f"is larger than {LARGEST // 2**20} MB")
     if b"%PDF-" not in data[:1024]:
         raise Unreadable("is no PDF file")
-    try:
-        from pypdf import PdfReader
-    except ImportError:
-        raise Unreadable("is a PDF file, which needs pypdf: pip install 'candor-lm[pdf]'") from None
+    from pypdf import PdfReader
+
     log = logging.getLogger("pypdf")
     level = log.level
     log.setLevel(logging.CRITICAL + 1)

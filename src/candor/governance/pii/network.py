@@ -48,7 +48,8 @@ _MAC = Rule(
     "MAC, IEEE 802",
     "mac_address",
     re.compile(
-        rf"(?:{BEFORE}|(?<=[Mm][Aa][Cc])|(?:{_GLUED})(?=[0-9:\-\r\n ]{{0,40}}[A-Fa-f]))"
+        rf"(?:{BEFORE}|(?<=[Mm][Aa][Cc])|(?:{_GLUED})(?=[0-9:\-\r\n ]{{0,40}}[A-Fa-f])"
+        rf"(?!{_OCTET}(?:[:\-]{_OCTET}){{6}}))"  # seven: the word itself ends like an octet ("MAC:")
         rf"({_OCTET}(?:{_COLON}{_OCTET}){{5}}|{_OCTET}(?:{_HYPHEN}{_OCTET}){{5}}){AFTER}"
     ),
 )
