@@ -14,7 +14,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Name = Annotated[str, typer.Option("--ring", help="service (the server) or training (the de-identification worker).")]
+Name = Annotated[
+    str, typer.Option("--ring", help="service (the server), training (the de-identification worker), or watermark.")
+]
 
 
 @app.command()
@@ -29,6 +31,7 @@ def new(
     \b
     candor keys new service.json
     candor keys new training.json --ring training
+    candor keys new watermark.json --ring watermark
     """
     from candor.store.rings import new_version
 
@@ -51,9 +54,15 @@ def rotate(
     candor keys new service.json && candor keys rotate service.json
     candor keys rotate hook:/usr/local/bin/our-kms --ring training
     """
+    from candor.errors import ConfigError
+    from candor.governance.keys import WATERMARK
     from candor.store.keystore import open_keys
     from candor.store.rings import load_ring
 
+    if ring == WATERMARK:
+        raise ConfigError(
+            "ring watermark wraps nothing; a new version is all it needs: candor keys new FILE --ring watermark"
+        )
     loaded = load_ring(source, ring)
     with open_keys(keys, create=False, **{ring: loaded}) as opened:
         done = opened.rotate(ring)

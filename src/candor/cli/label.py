@@ -1,6 +1,7 @@
 """`candor label`: say that it is machine-made, in any file, and check that it says so."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
 
@@ -12,6 +13,7 @@ from candor.errors import ConfigError
 
 if TYPE_CHECKING:
     from candor.governance.labels import Standard, Verdict
+    from candor.governance.watermark import Scheme, WatermarkKey
 
 
 USAGE = 10
@@ -158,6 +160,47 @@ def verify(
 
 
 @app.command()
+def detect(
+    path: Annotated[str, typer.Argument(metavar="FILE", help="Text in UTF-8; - reads standard input.")],
+    tokenizer: Annotated[Path, typer.Option(help="Folder of the model, or of its tokenizer.")],
+    keys: Annotated[str, typer.Option(help="Ring of watermark secrets: file or env:NAME (candor keys new).")],
+    tenant: Annotated[str, typer.Option(help="Whose mark to look for.")] = "default",
+    scheme: Annotated[str, typer.Option(help="tournament, or kgw.")] = "tournament",
+    level: Annotated[float, typer.Option(help="Share of unmarked texts that may be taken for marked ones.")] = 0.01,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Look for a watermark: exit code 0 found, 2 not found, 3 inconclusive (too short to say), 10 wrong usage.
+
+    All versions of the tenant's key are tried, and the p-value allows for that.
+
+    \b
+    candor label detect answer.txt --tokenizer runs/laptop/model --keys watermark.json
+    """
+    import sys
+
+    from candor import files
+    from candor.governance.watermark import detect as look
+    from candor.text import Tokenizer
+
+    if path == "-":
+        text = sys.stdin.read()
+    else:
+        with files.disk_errors(Path(path)):
+            text = Path(path).read_text(encoding="utf-8", errors="replace")
+    found = look(text, watermark_keys(keys, tenant, scheme), Tokenizer.load(tokenizer), level=level)
+    terminal = console.Terminal()
+    if as_json:
+        terminal.say(json.dumps(asdict(found)))
+    else:
+        terminal.say(found.verdict)
+        terminal.say(
+            f"p-value {found.p_value:.2g} after {found.tries} keys, {found.tokens} tokens counted, "
+            f"score {found.score:.3f}, best key {found.key_id}"
+        )
+    raise typer.Exit({"found": 0, "not found": 2, "inconclusive": 3}[found.verdict])
+
+
+@app.command()
 def keys(
     path: Annotated[
         Path, typer.Argument(help="File of label keys: made, or given one more key that signs from now on.")
@@ -237,3 +280,16 @@ def _show(terminal: console.Terminal, verdict: "Verdict") -> None:
         terminal.say(f"  {problem.clause}: {problem.what}\n    mend: {problem.mend}")
     for note in verdict.notes:
         terminal.say(f"  note: {note}")
+
+
+def watermark_keys(source: str, tenant: str, scheme: "Scheme | str" = "tournament") -> "list[WatermarkKey]":
+    """The tenant's keys out of a ring that is here: no program that keeps its secrets can derive them."""
+    from candor.errors import ConfigError
+    from candor.governance.keys import WATERMARK, LocalRing
+    from candor.governance.watermark import keys_of
+    from candor.store.rings import load_ring
+
+    ring = load_ring(source, WATERMARK)
+    if not isinstance(ring, LocalRing):
+        raise ConfigError(f"{source} keeps its secrets to itself; watermark keys come from a file or env:NAME")
+    return keys_of(ring, tenant, scheme)  # type: ignore[arg-type]

@@ -103,6 +103,10 @@ def generate(
     regex: Regex = None,
     json_schema: Schema = None,
     speculate: Speculate = 0,
+    watermark: Annotated[
+        str | None, typer.Option(metavar="KEYS", help="Mark the text by a key of this ring (candor keys new).")
+    ] = None,
+    tenant: Annotated[str, typer.Option(help="Whose key marks it.")] = "default",
 ) -> None:
     """Continue a text; it goes to standard output as it comes.
 
@@ -110,10 +114,15 @@ def generate(
     candor generate runs/laptop/model "def main("
     candor generate runs/laptop/model "import os" --temperature 0 --max-tokens 40 --speculate 1
     candor generate runs/laptop/model "Answer: " --regex "(yes|no)"
+    candor generate runs/laptop/model "Once" --max-tokens 400 --watermark watermark.json --tenant acme
     """
+    from dataclasses import replace
+
     from candor.cli.talk import continue_text
 
     params = _params(temperature, top_p, top_k, max_tokens, seed, stop, regex, json_schema)
+    if watermark is not None:
+        params = replace(params, watermark=label.watermark_keys(watermark, tenant)[-1])
     continue_text(model, sys.stdin.read() if prompt == "-" else prompt, params, speculate)
 
 

@@ -21,7 +21,9 @@ SERVICE = "service"
 """Ring of the server: opens what users wrote, for those users."""
 TRAINING = "training"
 """Ring of the de-identification worker: opens only what stands under a consent in force."""
-RINGS = (SERVICE, TRAINING)
+WATERMARK = "watermark"
+"""Ring of the secrets that tenants' watermark keys are derived from; it wraps nothing."""
+RINGS = (SERVICE, TRAINING, WATERMARK)
 
 KEY_BYTES = 32
 _NONCE_BYTES = 12
@@ -47,7 +49,7 @@ class KeyRing(Protocol):
 
     @property
     def name(self) -> str:
-        """`service` or `training`."""
+        """`service`, `training` or `watermark`."""
 
     @property
     def versions(self) -> tuple[int, ...]:
@@ -70,7 +72,7 @@ class LocalRing:
     """
 
     name: str
-    """`service` or `training`."""
+    """`service`, `training` or `watermark`."""
     keks: Mapping[int, bytes] = field(repr=False)
     """32 bytes by version, from 1."""
 

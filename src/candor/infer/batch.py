@@ -298,7 +298,10 @@ class Batch:
             alone = request.params.shapes_logits or len(request.ids) == 1
             wanted.append(0 if alone else min(self.speculate, request.limit - len(request.ids) - 1))
         for place in range(max(wanted)):
+            # Marked like the model's, drafts are kept as often as without a mark; any proposal would be right.
+            marks = [row.running.mark([draft.token for draft in row.drafts]) for row in rows]
             shares = distribution(self.model.logits(states)[0], [row.running.params for row in rows])
+            shares = self.model.mark(shares, marks) if any(marks) else shares
             tokens = draw(shares, [row.running.random.random() if more > place else 0.0
                                    for row, more in zip(rows, wanted, strict=True)])  # fmt: skip
             for row, more, token, line, share in zip(
@@ -397,12 +400,15 @@ class Batch:
         ]
 
     def _draw(self, rows: list[Row], logits: Tensor) -> Tensor:
-        params = [row.running.params for row in rows]
-        return self.model.draw(logits, params, [row.running.random.random() for row in rows])
+        params, marks = [row.running.params for row in rows], [row.running.mark() for row in rows]
+        chances = [row.running.random.random() for row in rows]
+        return self.model.draw(logits, params, chances, marks if any(marks) else ())
 
     def _verify(self, rows: list[Row], logits: Tensor, drafts: list["Draft"]) -> list[tuple[int, bool]]:
         """Keep each draft with probability p / q, else draw from what p has more than q; and which it was."""
         probabilities = distribution(logits, [row.running.params for row in rows])
+        if any(marks := [row.running.mark() for row in rows]):
+            probabilities = self.model.mark(probabilities, marks)
         proposed = self._tensor([draft.token for draft in drafts])
         found = probabilities.gather(1, proposed[:, None])[:, 0].tolist()
         kept = [

@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 from torch import Tensor
 
 from candor.errors import CandorError, ConfigError
+from candor.governance.watermark import WatermarkKey
 
 LogitsProcessor: TypeAlias = Callable[[Sequence[int], Sequence[int], Tensor], Tensor]
 """`processor(prompt_ids, generated_ids, logits [vocab] float32) -> logits`; it may write into the given tensor."""
@@ -88,6 +89,9 @@ class SamplingParams:
     """What the text must look like."""
     logits_processors: tuple[LogitsProcessor, ...] = ()
     """Functions that change the logits before a token is chosen, in order."""
+    watermark: WatermarkKey | None = None
+    """Key to mark the choice of tokens by; never in training or evaluation. Structured output, code blocks and tool
+    calls are not marked."""
 
     def __post_init__(self) -> None:
         for name in ("stop", "stop_token_ids", "logit_bias", "logits_processors"):
@@ -116,6 +120,10 @@ class SamplingParams:
         for name, (good, wanted) in checks.items():
             if not good:
                 raise ConfigError(f"{name}={getattr(self, name)!r} must be {wanted}")
+        if self.watermark and self.tempered_logprobs:
+            raise ConfigError(
+                "a watermark with tempered_logprobs: training must know how its tokens were drawn; leave out one"
+            )
 
     @property
     def shapes_logits(self) -> bool:

@@ -172,6 +172,8 @@ class RemoteEngine:
     def _body(self, prompt: Prompt, params: SamplingParams) -> dict[str, Any]:
         if params.logits_processors:
             raise RequestError("logits_processors are functions of this process; a server cannot run them")
+        if params.watermark:
+            raise RequestError("a watermark key stays in this process; set the watermark where the server runs")
         nothing, extra = SamplingParams(), {}
         for name in _EXTENSIONS:
             if (value := getattr(params, name)) != getattr(nothing, name):

@@ -1,9 +1,10 @@
 """One answer on its way: its tokens, its text, and when it ends."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from candor.errors import CandorError
+from candor.governance.watermark import Mark, Places
 from candor.infer.params import Completion, FinishReason, Piece, SamplingParams, TopLogprobs
 from candor.text import StreamDecoder, Tokenizer
 
@@ -31,6 +32,7 @@ class Request:
             from candor.infer.grammar import Grammar
 
             self.grammar = Grammar(params.structured_outputs, tokenizer)
+        self._places = Places(tokenizer.token_bytes) if params.watermark and not self.grammar else None
         self.cancelled = False
         self.cached = 0
         """Prompt tokens that were not computed again."""
@@ -44,10 +46,17 @@ class Request:
         self._tail = ""  # not shown yet: it may become a stop text
         self._told = 0
 
+    def mark(self, ahead: Sequence[int] = ()) -> Mark | None:
+        """What the next token is to be marked by, or the one behind the drafts `ahead`."""
+        context = self._places.context(ahead) if self._places else None
+        return Mark(self.params.watermark, context) if self.params.watermark and context else None
+
     def take(self, token: int, logprob: float, top: TopLogprobs) -> FinishReason | None:
         """Take the next token in; the reason to finish, or None to go on."""
         self.ids.append(token)
         self._logprobs.append(logprob)
+        if self._places:
+            self._places.push(token)
         if self.params.logprobs:
             self._top.append(top)
         complete = self.grammar is not None and self.grammar.accept(token)

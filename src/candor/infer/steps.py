@@ -8,9 +8,11 @@ import torch
 from torch import Tensor
 
 from candor.errors import ConfigError
+from candor.governance.watermark import Mark
 from candor.infer.native import NativeStep, compiler
 from candor.infer.params import SamplingParams
 from candor.infer.sampler import distribution, draw
+from candor.infer.watermark import mark
 from candor.model import Transformer
 
 
@@ -35,8 +37,17 @@ class Step(Protocol):
     def logits(self, states: Tensor) -> tuple[Tensor, Tensor]:
         """Logits [M, vocab] float32 after the states [M, D], and their log-sum-exp [M]."""
 
-    def draw(self, logits: Tensor, rows: Sequence[SamplingParams], chances: Sequence[float]) -> Tensor:
-        """One token [M] int64 for each row of logits [M, vocab], by its number from [0, 1)."""
+    def draw(
+        self,
+        logits: Tensor,
+        rows: Sequence[SamplingParams],
+        chances: Sequence[float],
+        marks: Sequence[Mark | None] = (),
+    ) -> Tensor:
+        """One token [M] int64 for each row of logits [M, vocab], by its number from [0, 1); by its mark, where any."""
+
+    def mark(self, shares: Tensor, marks: Sequence[Mark | None]) -> Tensor:
+        """Probabilities [M, vocab] float32 as the rows' marks change them; the given tensor may be written into."""
 
     def refresh(self) -> None:
         """The model's tensors were replaced."""
@@ -65,9 +76,19 @@ class TorchStep:
         logits = self.model.lm_head(states).float()
         return logits, logits.logsumexp(-1)
 
-    def draw(self, logits: Tensor, rows: Sequence[SamplingParams], chances: Sequence[float]) -> Tensor:
+    def draw(
+        self,
+        logits: Tensor,
+        rows: Sequence[SamplingParams],
+        chances: Sequence[float],
+        marks: Sequence[Mark | None] = (),
+    ) -> Tensor:
         """See `Step`."""
-        return draw(distribution(logits, rows), chances)
+        return draw(mark(distribution(logits, rows), marks), chances)
+
+    def mark(self, shares: Tensor, marks: Sequence[Mark | None]) -> Tensor:
+        """See `Step`."""
+        return mark(shares, marks)
 
     def refresh(self) -> None:
         """See `Step`: nothing is kept here."""

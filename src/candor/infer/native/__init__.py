@@ -17,6 +17,7 @@ from torch import Tensor
 
 from candor import files
 from candor.errors import ConfigError, StorageError
+from candor.governance.watermark import Mark
 from candor.infer.params import SamplingParams
 from candor.model import Transformer
 from candor.model.moe import MoE
@@ -41,6 +42,17 @@ class _Choice(ctypes.Structure):
         ("temperature", ctypes.c_float), ("top_p", ctypes.c_float), ("min_p", ctypes.c_float),
         ("top_k", ctypes.c_int32), ("chance", ctypes.c_double),
     ]  # fmt: skip
+
+
+class _Mark(ctypes.Structure):
+    _fields_ = [
+        ("scheme", ctypes.c_int32),
+        ("key", ctypes.c_uint64 * 2),
+        ("context", ctypes.c_uint64 * 2),
+    ]
+
+
+_SCHEMES = {"tournament": 1, "kgw": 2}
 
 
 def compiler() -> str | None:
@@ -184,16 +196,41 @@ class NativeStep:
         self._library.candor_logits(self._handle, ctypes.c_int64(len(states)), _at(states), _at(out), _at(norms))
         return out, norms
 
-    def draw(self, logits: Tensor, rows: Sequence[SamplingParams], chances: Sequence[float]) -> Tensor:
-        """One token [M] int64 for each row of logits [M, vocab], by its number from [0, 1)."""
+    def draw(
+        self,
+        logits: Tensor,
+        rows: Sequence[SamplingParams],
+        chances: Sequence[float],
+        marks: Sequence[Mark | None] = (),
+    ) -> Tensor:
+        """One token [M] int64 for each row of logits [M, vocab], by its number from [0, 1); by its mark, where any."""
         logits = logits.contiguous()
         choices = (_Choice * len(rows))(
             *(_Choice(min(row.temperature, 1e30), row.top_p, row.min_p, min(row.top_k, 2**31 - 1), chance)
               for row, chance in zip(rows, chances, strict=True))
         )  # fmt: skip
         out = torch.empty(len(rows), dtype=torch.int64)
-        self._library.candor_draw(self._handle, ctypes.c_int64(len(rows)), _at(logits), choices, _at(out))
+        self._library.candor_draw(
+            self._handle, ctypes.c_int64(len(rows)), _at(logits), choices, _marks(marks) if marks else None, _at(out)
+        )
         return out
+
+    def mark(self, shares: Tensor, marks: Sequence[Mark | None]) -> Tensor:
+        """Probabilities [M, vocab] as the rows' marks change them."""
+        shares = shares.contiguous()
+        self._library.candor_mark(self._handle, ctypes.c_int64(len(marks)), _marks(marks), _at(shares))
+        return shares
+
+
+def _marks(marks: Sequence[Mark | None]) -> ctypes.Array[_Mark]:
+    """As step.cpp reads them: 0 for none; a context is 16 bytes, two ids in each half."""
+    result = (_Mark * len(marks))()
+    for place, mark in zip(result, marks, strict=True):
+        if mark:
+            a, b, c, d = mark.context
+            place.scheme, place.key[:] = _SCHEMES[mark.key.scheme], mark.key.prf
+            place.context[:] = a | b << 32, c | d << 32
+    return result
 
 
 def _layer(layer: DecoderLayer) -> list[Tensor | None]:

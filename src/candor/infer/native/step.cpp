@@ -311,7 +311,170 @@ static void above(const float* p, int n, float t, float& total, float& count) {
         if (p[i] >= t) total += p[i], count += 1;
 }
 
-static int64_t choose(const float* row, int n, const Choice& c, float* p) {
+// The watermark on a distribution, by the rules of `governance/watermark/scheme.py`, to the last bit.
+
+struct Mark {  // in the order of `native/__init__.py`
+    int32_t scheme;  // 0 none, 1 tournament, 2 KGW
+    uint64_t key[2], context[2];
+};
+
+constexpr int CANDIDATES = 256, LAYERS = 30;
+typedef uint64_t LVec __attribute__((vector_size(VL * 4)));
+
+// SipHash-2-4 of many words at once.
+struct Sip {
+    LVec v0, v1, v2, v3;
+    static LVec turned(LVec x, int bits) { return x << bits | x >> (64 - bits); }
+    void rounds(int count) {
+        while (count--) {
+            v0 += v1, v2 += v3;
+            v1 = turned(v1, 13) ^ v0, v3 = turned(v3, 16) ^ v2;
+            v0 = turned(v0, 32) + v3, v2 += v1;
+            v1 = turned(v1, 17) ^ v2, v3 = turned(v3, 21) ^ v0;
+            v2 = turned(v2, 32);
+        }
+    }
+    void take(LVec block) {
+        v3 ^= block;
+        rounds(2);
+        v0 ^= block;
+    }
+};
+
+static void hashed(const Mark& mark, const int32_t* ids, uint64_t* words) {
+    const uint64_t k0 = mark.key[0], k1 = mark.key[1];
+    Sip start = {LVec{} + (k0 ^ 0x736f6d6570736575), LVec{} + (k1 ^ 0x646f72616e646f6d),
+                 LVec{} + (k0 ^ 0x6c7967656e657261), LVec{} + (k1 ^ 0x7465646279746573)};
+    start.take(LVec{} + mark.context[0]);
+    start.take(LVec{} + mark.context[1]);
+    constexpr int lanes = VL / 2;
+    for (int i = 0; i < CANDIDATES; i += lanes) {
+        LVec block;
+        for (int j = 0; j < lanes; j++) block[j] = uint64_t(ids[i + j]) | uint64_t(20) << 56;
+        Sip s = start;
+        s.take(block);
+        s.v2 ^= 0xff;
+        s.rounds(4);
+        const LVec word = s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
+        std::memcpy(words + i, &word, sizeof word);
+    }
+}
+
+// The sum by halves, quarters, ..., which is the same on every machine; the values are lost.
+static float added(Vec* x) {
+    for (int half = CANDIDATES / VL / 2; half; half /= 2)
+        for (int i = 0; i < half; i++) x[i] += x[i + half];
+    float t[VL];
+    std::memcpy(t, x, sizeof t);
+    for (int half = VL / 2; half; half /= 2)
+        for (int i = 0; i < half; i++) t[i] += t[i + half];
+    return t[0];
+}
+
+// Which of VL neighbours are at least t, as bits.
+static inline uint32_t reached(const float* p, float t) {
+#if defined(__AVX512F__)
+    return _mm512_cmp_ps_mask((__m512)load(p), _mm512_set1_ps(t), _CMP_GE_OQ);
+#elif defined(__AVX__)
+    return _mm256_movemask_ps(_mm256_cmp_ps((__m256)load(p), _mm256_set1_ps(t), _CMP_GE_OQ));
+#else
+    uint32_t bits = 0;
+    for (int j = 0; j < VL; j++) bits |= uint32_t(p[j] >= t) << j;
+    return bits;
+#endif
+}
+
+// How many do, of the first of every `stride` values, VL at a time.
+static int reaching(const float* p, int n, int stride, float t) {
+    int total = 0;
+    for (int i = 0; i + VL <= n; i += stride) total += __builtin_popcount(reached(p + i, t));
+    return total;
+}
+
+// The largest t that at least `least` values reach, or one that at most `most` reach besides.
+static float edge(const float* p, int n, int stride, int least, int most) {
+    uint32_t low = 0, high = 0x7f800000;
+    for (int found = n; high - low > 1 && found > most;) {
+        const uint32_t middle = low + (high - low) / 2;
+        float t;
+        std::memcpy(&t, &middle, sizeof t);
+        const int more = reaching(p, n, stride, t);
+        if (more >= least) low = middle, found = more;
+        else high = middle;
+    }
+    float t;
+    std::memcpy(&t, &low, sizeof t);
+    return t;
+}
+
+// The most likely tokens in the order of their ids, of equals the first ones; false where values are no numbers.
+static bool likely(const float* p, int n, int32_t* ids) {
+    thread_local std::vector<int32_t> near;
+    thread_local std::vector<float> values;
+    near.resize(n), values.resize(n + VL);
+    int k = 0;
+    const auto gather = [&](float t) {
+        int i = k = 0;
+        for (; i + VL <= n; i += VL)
+            for (uint32_t bits = reached(p + i, t); bits; bits &= bits - 1) near[k++] = i + __builtin_ctz(bits);
+        for (; i < n; i++)
+            if (p[i] >= t) near[k++] = i;
+    };
+    // An eighth of the values says roughly where the edge is, so that few are left to look at closely.
+    gather(n > 8 * CANDIDATES ? edge(p, n, 8 * VL, CANDIDATES / 5, CANDIDATES / 3) : 0.0f);
+    if (k < CANDIDATES) gather(0.0f);
+    if (k < CANDIDATES) return false;
+    for (int i = 0; i < k; i++) values[i] = p[near[i]];
+    for (int i = k; i < k + VL; i++) values[i] = -1.0f;
+    const float least = edge(values.data(), k + VL - 1, VL, CANDIDATES, CANDIDATES);
+    int equal = CANDIDATES, found = 0;
+    for (int i = 0; i < k; i++) equal -= values[i] > least;
+    for (int i = 0; i < k; i++)
+        if (values[i] > least || (values[i] == least && equal-- > 0)) ids[found++] = near[i];
+    return true;
+}
+
+static void reweigh(const Mark& mark, float* p, int n) {
+    constexpr int parts = CANDIDATES / VL;
+    int32_t ids[CANDIDATES];
+    float values[CANDIDATES];
+    uint64_t words[CANDIDATES];
+    uint32_t bits[CANDIDATES];
+    Vec q[parts], t[parts];
+    if (n < CANDIDATES || !likely(p, n, ids)) return;
+    for (int i = 0; i < CANDIDATES; i++) values[i] = p[ids[i]];
+    std::memcpy(q, values, sizeof q);
+    std::memcpy(t, values, sizeof t);
+    const float mass = added(t);
+    for (int i = 0; i < parts; i++) q[i] /= mass;
+    hashed(mark, ids, words);
+    for (int i = 0; i < CANDIDATES; i++) bits[i] = uint32_t(words[i]);
+    UVec word[parts];
+    std::memcpy(word, bits, sizeof word);
+    if (mark.scheme == 2) {
+        for (int i = 0; i < parts; i++) {
+            const Vec green = __builtin_convertvector((IVec)(1 - ((word[i] | word[i] >> 1) & 1)), Vec);
+            t[i] = q[i] = q[i] * (1.0f + green * 6.389056205749512f);
+        }
+        const float total = added(t);
+        for (int i = 0; i < parts; i++) q[i] /= total;
+    } else {
+        for (int layer = 0; layer < LAYERS; layer++) {
+            Vec g[parts];
+            for (int i = 0; i < parts; i++) {
+                g[i] = __builtin_convertvector((IVec)(word[i] >> layer & 1), Vec);
+                t[i] = q[i] * g[i];
+            }
+            float won = added(t);
+            won = won < 1 ? won : 1;
+            for (int i = 0; i < parts; i++) q[i] = q[i] * ((1.0f + g[i]) - won);
+        }
+    }
+    std::memcpy(values, q, sizeof q);
+    for (int i = 0; i < CANDIDATES; i++) p[ids[i]] = values[i] * mass;
+}
+
+static int64_t choose(const float* row, int n, const Choice& c, const Mark* mark, float* p) {
     const float top = largest(row, n);
     int best = 0;
     while (best < n - 1 && row[best] != top) best++;
@@ -344,6 +507,7 @@ static int64_t choose(const float* row, int n, const Choice& c, float* p) {
             else if (p[i] <= least) p[i] = 0.0f;
         }
     }
+    if (mark && mark->scheme) reweigh(*mark, p, n);
     constexpr int block = 256;
     double all = 0, part = 0;
     for (i = 0; i < n; i += block) above(p + i, n - i < block ? n - i : block, 0.0f, total, count), all += total;
@@ -579,13 +743,23 @@ class Model {
         team.run(job);
     }
 
-    void draw(int N, const float* logits, const Choice* choices, int64_t* tokens) {
+    void draw(int N, const float* logits, const Choice* choices, const Mark* marks, int64_t* tokens) {
         auto job = [&](int me) {
             Range rows = part(N, me, team.size);
             auto& scratch = mine[me].router;
             if (int(scratch.size()) < s.vocab) scratch.resize(s.vocab);
             for (int n = rows.from; n < rows.to; n++)
-                tokens[n] = choose(logits + int64_t(n) * s.vocab, s.vocab, choices[n], scratch.data());
+                tokens[n] = choose(logits + int64_t(n) * s.vocab, s.vocab, choices[n], marks ? marks + n : nullptr,
+                                   scratch.data());
+        };
+        team.run(job);
+    }
+
+    void mark(int N, const Mark* marks, float* shares) {
+        auto job = [&](int me) {
+            Range rows = part(N, me, team.size);
+            for (int n = rows.from; n < rows.to; n++)
+                if (marks[n].scheme) reweigh(marks[n], shares + int64_t(n) * s.vocab, s.vocab);
         };
         team.run(job);
     }
@@ -912,7 +1086,12 @@ void candor_logits(void* model, int64_t N, const float* hidden, float* out, floa
     m.s.bf16 ? m.logits<Bf16>(int(N), from.data(), out, norms) : m.logits<float>(int(N), from.data(), out, norms);
 }
 
-void candor_draw(void* model, int64_t N, const float* logits, const Choice* choices, int64_t* tokens) {
-    static_cast<Model*>(model)->draw(int(N), logits, choices, tokens);
+void candor_draw(void* model, int64_t N, const float* logits, const Choice* choices, const Mark* marks,
+                 int64_t* tokens) {
+    static_cast<Model*>(model)->draw(int(N), logits, choices, marks, tokens);
+}
+
+void candor_mark(void* model, int64_t N, const Mark* marks, float* shares) {
+    static_cast<Model*>(model)->mark(int(N), marks, shares);
 }
 }
