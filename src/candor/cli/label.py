@@ -17,17 +17,21 @@ if TYPE_CHECKING:
 
 
 USAGE = 10
-_UsageError: Any = typer.BadParameter.__base__
+"""Exit code of a command that could not be carried out: lower ones are verdicts."""
 
 
 class _Group(TyperGroup):
-    """Wrong usage exits with 10: 1 to 3 are verdicts."""
+    """Errors end with USAGE, typer's about the command line (whose class has no public name) and our own."""
 
     def invoke(self, ctx: Any) -> Any:
+        """Run the command of the group."""
         try:
             return super().invoke(ctx)
-        except (_UsageError, ConfigError) as error:
-            error.exit_code = USAGE
+        except typer.Exit:
+            raise
+        except Exception as error:
+            if hasattr(error, "exit_code"):
+                error.exit_code = USAGE
             raise
 
 

@@ -127,7 +127,7 @@ def tail(score: int, n: int, weights: Sequence[int], chance: float) -> float:
         theta = (low + high) / 2
         mean = n * (times * w * tilted(theta)[0]).sum()
         low, high = (theta, high) if mean < score else (low, theta)
-    theta = max(low, 1e-6)  # at 0 a wave of even chances is 0 somewhere, and has no logarithm
+    theta = low
     shares, log_moment = tilted(theta)
     front = math.exp(log_moment - theta * score)
     if most > _EXACT:
@@ -135,8 +135,10 @@ def tail(score: int, n: int, weights: Sequence[int], chance: float) -> float:
     size = 1 << most.bit_length()
     circle = np.exp(-2j * np.pi * np.arange(size) / size)
     place = np.arange(size // 2 + 1)
-    log_wave = np.zeros(len(place), dtype=complex)
+    wave = np.ones(len(place), dtype=complex)  # of one token
     for weight, share, count in zip(w.tolist(), shares.tolist(), times.tolist(), strict=True):
-        log_wave += n * count * np.log(1 - share + share * circle[place * weight % size])
-    above = np.fft.irfft(np.exp(log_wave), size)[score : most + 1].clip(min=0)
+        bit = 1 - share + share * circle[place * weight % size]
+        for _ in range(count):
+            wave *= bit
+    above = np.fft.irfft(wave**n, size)[score : most + 1].clip(min=0)
     return float(min(1.0, front * (above * np.exp(-theta * np.arange(len(above)))).sum()))
