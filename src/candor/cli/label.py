@@ -74,7 +74,7 @@ def write(
     candor label write answers/ --producer "$CODE" --lang zh --position start
     candor label write page.html -o labelled.html --keys label-keys.json
     """
-    from candor.errors import CandorError, ConfigError
+    from candor.errors import CandorError
     from candor.governance import labels
     from candor.governance.labels.explicit import WORDINGS, Notice, Position
     from candor.governance.labels.file import folder_files
@@ -288,7 +288,6 @@ def _show(terminal: console.Terminal, verdict: "Verdict") -> None:
 
 def watermark_keys(source: str, tenant: str, scheme: "Scheme | str" = "tournament") -> "list[WatermarkKey]":
     """The tenant's keys out of a ring that is here: no program that keeps its secrets can derive them."""
-    from candor.errors import ConfigError
     from candor.governance.keys import WATERMARK, LocalRing
     from candor.governance.watermark import keys_of
     from candor.store.rings import load_ring
