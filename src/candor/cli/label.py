@@ -180,17 +180,11 @@ def detect(
     \b
     candor label detect answer.txt --tokenizer runs/laptop/model --keys watermark.json
     """
-    import sys
-
-    from candor import files
+    from candor.cli.texts import read_bytes
     from candor.governance.watermark import detect as look
     from candor.text import Tokenizer
 
-    if path == "-":
-        text = sys.stdin.read()
-    else:
-        with files.disk_errors(Path(path)):
-            text = Path(path).read_text(encoding="utf-8", errors="replace")
+    text = read_bytes(path).decode(errors="replace")
     found = look(text, watermark_keys(keys, tenant, scheme), Tokenizer.load(tokenizer), level=level)
     terminal = console.Terminal()
     if as_json:
