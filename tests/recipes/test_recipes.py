@@ -106,7 +106,9 @@ def test_v3_r1_has_the_published_fine_tuning() -> None:
         assert (judge.batch, judge.optim.learning_rate, judge.epochs, judge.sequence_length) == (256, 6e-6, 1, 8192)
     kept = len(config.samples.tasks) * config.samples.questions * config.samples.keep
     assert kept == 600_000 and 190_000 <= len(config.general) * config.general_each <= 210_000
-    assert len(config.preferences.tasks) * config.preferences.questions == 66_000
+    families = {parse_task(task)[0].name for task in config.preferences.tasks}
+    assert families == {"requests", "safety"} and config.preferences.questions * 2 == 66_000  # of each, two languages
+    assert config.preferences.max_tokens == 32_768
     assert (config.scores.temperature, config.scores.top_p) == (0.6, 0.95)
 
 

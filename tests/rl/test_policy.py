@@ -376,3 +376,38 @@ def test_a_step_of_policy_losses_is_not_divided_again(make: Make) -> None:
 def test_tasks_that_there_are_not(text: str) -> None:
     with pytest.raises(ConfigError, match="NAME:DIFFICULTY:LANG"):
         parse_task(text)
+
+
+# What the pieces are put together with.
+
+
+def test_the_reference_is_the_policy_of_the_last_refresh(make: Make, tmp_path: Path) -> None:
+    task, model = make(loss=LossConfig(kind="grpo"), refresh=2, steps=4)
+    run(task, model, tmp_path / "run")
+    assert {path.name for path in task.folder.glob("reference-*")} == {f"reference-{at}.safetensors" for at in (0, 2)}
+    kl = [line["kl"] for line in lines(tmp_path / "run")]
+    assert max(kl[0], kl[2]) < 1e-9 < 1e-6 < min(kl[1], kl[3])
+
+
+def test_later_steps_on_a_rollout_know_the_policy_that_sampled_it(make: Make, tmp_path: Path) -> None:
+    task, model = make(inner_steps=2, steps=2)
+    run(task, model, tmp_path / "run")
+    first, second = (line["ratio"] for line in lines(tmp_path / "run"))
+    assert first == pytest.approx(1, abs=1e-6) and abs(second - 1) > 1e-4
+
+
+def test_only_dr_grpo_leaves_the_deviation_out(make: Make) -> None:
+    for loss, large in ((LossConfig(kind="dr_grpo", max_length=6), False), (LossConfig(kind="dapo"), True)):
+        plan = make(loss.kind, loss=loss)[0].next(0, 0)
+        assert plan and (max(float(batch.advantages.abs().max()) for batch in plan.micro_batches) > 1) is large
+
+
+def test_the_correction_is_by_what_the_sampler_said(make: Make) -> None:
+    task, model = make(loss=LossConfig(kind="dapo", sampler_correction="token"))
+    plan = task.next(0, 0)
+    assert plan
+    (batch,) = plan.micro_batches
+    batch = dataclasses.replace(batch, advantages=batch.advantages.abs())  # a loss that is not near 0
+    less = dataclasses.replace(batch, sampler=batch.sampler - torch.tensor(1.5).log())
+    one, other = (float(plan.objective(model, some).total.detach()) for some in (batch, less))
+    assert other == pytest.approx(1.5 * one, rel=1e-3)

@@ -167,6 +167,26 @@ def test_a_question_stands_on_one_side(base: Path) -> None:
     assert not every.heldout and len(every.train) == len(data)
 
 
+def test_wordings_of_one_case_stand_on_one_side(base: Path) -> None:
+    model = RewardModel(load_model(base), Tokenizer.load(base), "helpfulness")
+    data = [dataclasses.replace(one, case=f"case {place // 10}") for place, one in enumerate(kind_pairs(each=2))]
+    cases = {one.asked_id: one.case for one in data}
+    lessons = prepare(CONFIG, model, data, LeftOut())
+    sides = [{cases[item.asked] for item in side} for side in (lessons.train, lessons.heldout)]
+    assert sides[1] and not sides[0] & sides[1] and len(sides[0] | sides[1]) == 12
+
+
+def test_user_derived_rows_are_capped_and_counted(base: Path) -> None:
+    model, left_out = RewardModel(load_model(base), Tokenizer.load(base), "helpfulness"), LeftOut()
+    data = [
+        dataclasses.replace(one, origin="user-derived" if place % 2 else "team-hand", place=f"row {place}")
+        for place, one in enumerate(kind_pairs(each=2))
+    ]
+    lessons = prepare(dataclasses.replace(CONFIG, heldout_share=0.0), model, data, left_out)
+    assert lessons.origin == {"team-hand": 60, "user-derived": 3} and len(lessons.train) == 63  # 3 of 63 are 5%
+    assert left_out.counts() == {"user-derived beyond rm.user_derived_share=0.05": 57}
+
+
 def test_what_is_left_out_is_said(base: Path, tmp_path: Path) -> None:
     left_out, said = LeftOut(), list[str]()
     left_out.add("broken rows", "pairs.jsonl:3 has an empty answer")

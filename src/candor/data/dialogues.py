@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, Protocol, TypeVar, get_args
 
 from candor.data.reviewed import NotTaken, answered
 from candor.errors import DataError
@@ -198,15 +198,27 @@ def _turn(turn: Any, where: str) -> Message:
     return {"role": _ROLES[speaker], "content": turn.get("value")}
 
 
-def cap_user_derived(dialogues: Sequence[Dialogue], share: float, seed: int) -> list[int]:
-    """Places of the dialogues that stay where at most `share` of what stays may be user-derived.
+class FromSomebody(Protocol):
+    """What is learnt from, and who made it."""
+
+    @property
+    def origin(self) -> Origin:
+        """Who."""
+
+    @property
+    def id(self) -> str:
+        """A hash of what it says."""
+
+
+def cap_user_derived(rows: Sequence[FromSomebody], share: float, seed: int = 0) -> list[int]:
+    """Places of the rows that stay where at most `share` of what stays may be user-derived.
 
     All others stay; of the user-derived ones those with the lowest hashes of seed and text.
     """
     exact = Fraction(str(share))
-    derived = [place for place, dialogue in enumerate(dialogues) if dialogue.origin == "user-derived"]
-    others = len(dialogues) - len(derived)
+    derived = [place for place, row in enumerate(rows) if row.origin == "user-derived"]
+    others = len(rows) - len(derived)
     most = len(derived) if exact == 1 else int(exact * others / (1 - exact))
-    ordered = sorted(derived, key=lambda place: hash_of([seed, dialogues[place].id, place]))
+    ordered = sorted(derived, key=lambda place: hash_of([seed, rows[place].id, place]))
     gone = set(ordered[most:])
-    return [place for place in range(len(dialogues)) if place not in gone]
+    return [place for place in range(len(rows)) if place not in gone]

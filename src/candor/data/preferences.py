@@ -20,6 +20,8 @@ class Asked:
     """Who made it."""
     place: str = "a row"
     """Where it came from, for messages."""
+    case: str = ""
+    """`Problem.case` where it is known: its wordings, twins and languages belong on one side of a split."""
 
     def __post_init__(self) -> None:
         check_said(self.messages, self.responses, self.origin, self.place)
@@ -35,9 +37,14 @@ class Asked:
         return ()
 
     @property
+    def id(self) -> str:
+        """SHA-256 over all that was said, hex."""
+        return hash_of([self.messages, self.responses])
+
+    @property
     def asked_id(self) -> str:
         """SHA-256 over the messages, hex: what is said of one question belongs on one side of a split."""
-        return hash_of(self.messages)
+        return hash_of(self.case or self.messages)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +134,7 @@ def _asked(fields: Mapping[str, Any], origin: Origin | None, where: str) -> dict
         {name: value for name, value in one.items() if value is not None} if isinstance(one, dict) else one
         for one in messages
     ]
-    return {"messages": tuple(bare), "origin": named, "place": where}
+    return {"messages": tuple(bare), "origin": named, "place": where, "case": str(fields.get("case", ""))}
 
 
 def _text(fields: Mapping[str, Any], name: str, place: str) -> str:

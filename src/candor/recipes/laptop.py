@@ -170,15 +170,16 @@ def _laptop_r1() -> R1Config:
         ),
         zero=rl(40, SUMS, "plain", by_rule),
         prompted=CollectConfig(
-            tasks=SUMS, questions=100, samples=4, method="prompted", shots=1, format="plain", max_tokens=96
+            tasks=SUMS, questions=25, samples=4, method="prompted", shots=1, format="plain", max_tokens=96
         ),
-        collected=CollectConfig(tasks=SUMS, questions=400, samples=2, format="plain", max_tokens=96),
-        cold_start=lessons(3),
+        collected=CollectConfig(tasks=SUMS, questions=1200, samples=1, format="plain", max_tokens=96),
+        worked=300,
+        cold_start=lessons(2),
         rl=rl(16, SUMS, "chat", RewardConfig(accuracy=1.0, format=0.3, language=0.3)),
-        samples=CollectConfig(tasks=SUMS, questions=200, samples=3, format="chat", max_tokens=96, keep=2),
+        samples=CollectConfig(tasks=SUMS, questions=500, samples=1, format="chat", max_tokens=96),
         general=(*UNKNOWN, *WORDS, *SAFETY, *REQUESTS),
         general_each=300,
-        sft=lessons(3),
+        sft=lessons(2),
         preferences=CollectConfig(
             tasks=(*REQUESTS, *SAFETY), questions=100, samples=3, format="chat", max_tokens=64, strict=False
         ),

@@ -41,6 +41,11 @@ class RewardConfig:
     safety: float = 0.0
     """What the safety model says of the whole response to a request of the safety family."""
 
+    def __post_init__(self) -> None:
+        for name, weight in vars(self).items():
+            if not abs(weight) <= 1e6:
+                raise ConfigError(f"rl.rewards.{name}={weight} must be a finite number")
+
     def weights(self, *, preferences: bool = True) -> dict[str, float]:
         """Those that count, by name; without `preferences` those of rules alone."""
         return {name: weight for name, weight in vars(self).items() if weight and (preferences or name not in LEARNT)}
@@ -212,6 +217,8 @@ class PolicyTask:
         for turn in range(c.refills + 1):
             seeds, name = seed + turn * _TURN, f"{rollout}-{turn}" if turn else f"{rollout}"
             problems = [draw(task, seeds, count) for task, count in zip(c.tasks, wanted, strict=True) if count]
+            if any(len(option) > 1 for own in problems for problem in own for option in problem.options):
+                raise ConfigError("rollout.tasks: the options of a set are not in its questions; choose another set")
             new = roll_out(
                 self.engine,
                 [problem for own in problems for problem in own],

@@ -1,6 +1,5 @@
 """Rewards: a weighted rubric of small functions, each of which gives a number or abstains."""
 
-import math
 import re
 import time
 from collections import deque
@@ -66,6 +65,8 @@ LEARNT = {"helpfulness": "requests", "safety": "safety"}
 """Rewards that a model gives, and the family that each is for: of their answers no checker can say what they are worth
 (R1 2.3.4, B.3.1). They can be gamed when they are followed for long."""
 
+_LARGEST = 1e30
+"""Rewards are compared in float32, where more would be infinite."""
 _THREADS = 4
 _MOST_HANGING = 8
 """Threads that may hang before the run stops."""
@@ -215,8 +216,8 @@ class Rubric:
                     (name, place), _ = running[me]
                 try:
                     value: Any = self._single[name](*pairs[place])
-                except Exception as error:
-                    value = error
+                except BaseException as error:  # a thread that ended without a word would look like one that hangs
+                    value = error if isinstance(error, Exception) else RuntimeError(repr(error))
                 with change:
                     if at_work := me in running:
                         columns[name][place] = value
@@ -264,7 +265,7 @@ def _whole(reward: BatchReward, pairs: Sequence[Pair]) -> Sequence[Any]:
 def _number(value: Any) -> float | None:
     if isinstance(value, Exception):
         raise value
-    if value is not None and not math.isfinite(value):
+    if value is not None and not abs(value) <= _LARGEST:
         raise ValueError(f"it gave {value}")
     return None if value is None else float(value)
 

@@ -180,7 +180,14 @@ def prefer(
         chosen, rejected = (pair.a, pair.b) if delta > 0 else (pair.b, pair.a)
         question = {"role": "user", "content": asked(pair.problem, "chat")}
         found.append(
-            Preference(messages=(question,), chosen=chosen, rejected=rejected, origin="team-automatic", place=place)
+            Preference(
+                messages=(question,),
+                chosen=chosen,
+                rejected=rejected,
+                origin="team-automatic",
+                place=place,
+                case=pair.problem.case,
+            )
         )
     return balanced(found, left_out)
 

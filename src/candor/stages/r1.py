@@ -26,7 +26,8 @@ from candor.model import ModelConfig
 from candor.model.config import nano
 from candor.plan.counts import count_parameters
 from candor.problems import Grade, Problem
-from candor.problems.tasks import check_task
+from candor.problems.readers import READERS
+from candor.problems.tasks import check_task, draw
 from candor.rl.rubric import LEARNT
 from candor.stages.chain import Chain, training
 from candor.stages.collect import CollectConfig, collect, dialogues_of, reference_dialogues, rejection_sample, sample
@@ -45,7 +46,7 @@ Until = Literal["base", "r1_zero", "r1", "distilled"]
 DIALOGUES, PAIRS, VERDICTS = "dialogues.jsonl", "pairs.jsonl", "verdicts.jsonl"
 JUDGEMENTS, REVIEWS = "judgements.jsonl", "reviews.db"
 """What the folders of data hold."""
-_SAMPLES, _PREFERENCES, _DRAFTS = 101_000_001, 102_000_001, 103_000_001
+_SAMPLES, _PREFERENCES, _DRAFTS, _WORKED = 101_000_001, 102_000_001, 103_000_001, 104_000_001
 """Added to the seed, so that no stage is asked what the one before it has just learnt."""
 
 
@@ -66,7 +67,8 @@ class R1Config:
     annotators: bool = False
     """Wait for people to decide on the drafts (`candor review`); else a stated rule does."""
     worked: int = 0
-    """Problems of each of the drafts' tasks whose own worked solutions are added, where models give too little."""
+    """Fewest dialogues for each of the drafts' tasks: a language of which models give less, as R1-Zero does where it
+    answers in another one, is filled up with the problems' own worked solutions."""
     cold_start: SftConfig = field(default_factory=SftConfig)
     """Dev1: the base model learns the drafts."""
     rl: RLConfig = field(default_factory=RLConfig)
@@ -123,6 +125,15 @@ class R1Config:
                 raise ConfigError(f"r1.{name}.format={form!r} is asked of a model that learnt to chat; set it to chat")
         for task in self.general:
             check_task(task)
+        learnt = {task for one in (self.zero, self.rl, self.final, self.student_rl) for task in one.rollout.tasks}
+        learnt |= {*self.prompted.tasks, *self.collected.tasks, *self.samples.tasks}
+        for task in learnt & {*self.scores.reasoning, *self.scores.behaviour}:
+            name, _, place = task.partition(":")
+            if name in READERS and Path(place).is_file():
+                raise ConfigError(
+                    f"{task!r} is a single file without a test split, and is both learnt from and scored; name "
+                    "another file in r1.scores"
+                )
 
 
 def r1_stages(chain: Chain, config: R1Config, until: Until) -> None:
@@ -302,8 +313,7 @@ class _Stages:
                     "decide, import the file, and run the same command again"
                 )
             kept = dialogues_of(reviews.query())
-        if self.config.worked:
-            kept += reference_dialogues(self.config.collected.tasks, self.config.worked, self.seed + _DRAFTS)
+        kept += self.worked(kept, ui)
         if not kept:
             raise DataError(
                 f"{folder}: no draft is right and readable, so there is nothing to start from; train r1.zero longer, "
@@ -311,6 +321,19 @@ class _Stages:
             )
         _write_rows(folder / DIALOGUES, [_dialogue_row(one) for one in kept])
         ui.say(f"  {len(kept):,} drafts to learn from")
+
+    def worked(self, kept: Sequence[Dialogue], ui: Ui) -> list[Dialogue]:
+        """Worked solutions for the languages of which too little was kept."""
+        tasks: dict[str, list[str]] = {}
+        for task in self.config.collected.tasks:
+            tasks.setdefault(draw(task, self.seed, 1)[0].lang, []).append(task)
+        added: list[Dialogue] = []
+        for lang, own in tasks.items():
+            lacking = self.config.worked * len(own) - sum(one.lang == lang for one in kept)
+            if lacking > 0:
+                added += reference_dialogues(own, -(-lacking // len(own)), self.seed + _WORKED)[:lacking]
+                ui.say(f"  {lacking:,} worked solutions added in {lang}, where models gave too little")
+        return added
 
     def samples(self, folder: Path, ui: Ui) -> None:
         """Dev2's right and readable answers, and answers to what has none to check."""
@@ -348,7 +371,13 @@ class _Stages:
             judge = RuleJudge()
             pairs = prefer(judge, asked, calls=1, seed=self.seed, left_out=dropped)
         verdicts = [
-            {"prompt": problem.prompt, "response": response, "safe": safe, "origin": "team-automatic"}
+            {
+                "prompt": problem.prompt,
+                "response": response,
+                "safe": safe,
+                "origin": "team-automatic",
+                "case": problem.case,
+            }
             for problem, responses in groups
             if problem.family == "safety"
             for response in dict.fromkeys(responses)
@@ -386,4 +415,10 @@ def _dialogue_row(one: Dialogue) -> dict[str, Any]:
 
 
 def _pair_row(one: Preference) -> dict[str, Any]:
-    return {"messages": one.messages, "chosen": one.chosen, "rejected": one.rejected, "origin": one.origin}
+    return {
+        "messages": one.messages,
+        "chosen": one.chosen,
+        "rejected": one.rejected,
+        "origin": one.origin,
+        "case": one.case,
+    }

@@ -15,7 +15,7 @@ import torch
 
 from candor.config import check, to_dict
 from candor.data import held_out
-from candor.data.dialogues import LeftOut
+from candor.data.dialogues import LeftOut, cap_user_derived
 from candor.data.preferences import Preference, Verdict
 from candor.errors import ConfigError, DataError, ModelError
 from candor.evaluate.statistics import mean, share
@@ -60,13 +60,16 @@ class RewardModelConfig:
     """Share of the steps over which the rate rises, before it falls along a cosine to a tenth."""
     heldout_share: float = 0.1
     """Share of the questions, by hash, that are only measured; 0 measures nothing."""
+    user_derived_share: float = 0.05
+    """Largest share of user-derived rows among those that are trained on."""
 
     def __post_init__(self) -> None:
         for name in ("epochs", "sequence_length", "batch", "micro_batch"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"rm.{name}={getattr(self, name)} must be at least 1")
-        if not 0 <= self.warmup <= 1:
-            raise ConfigError(f"rm.warmup={self.warmup} must lie between 0 and 1")
+        for name in ("warmup", "user_derived_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"rm.{name}={getattr(self, name)} must lie between 0 and 1")
         if not 0 <= self.heldout_share < 1:
             raise ConfigError(f"rm.heldout_share={self.heldout_share} must be 0 or more and below 1")
 
@@ -102,6 +105,8 @@ class Lessons:
     """To learn."""
     heldout: list[Item]
     """To measure."""
+    origin: dict[str, int]
+    """How many to learn of each origin."""
 
 
 def prepare(config: RewardModelConfig, model: RewardModel, data: Judged, left_out: LeftOut) -> Lessons:
@@ -110,7 +115,7 @@ def prepare(config: RewardModelConfig, model: RewardModel, data: Judged, left_ou
     ConfigError for data of the other kind, DataError where nothing is left to train on.
     """
     wanted = Preference if config.kind == "helpfulness" else Verdict
-    items: list[Item] = []
+    items: list[tuple[Preference | Verdict, Item]] = []
     for one in data:
         if not isinstance(one, wanted):
             raise ConfigError(f"rm.kind={config.kind} learns from {wanted.__name__} rows, not {type(one).__name__}")
@@ -123,11 +128,17 @@ def prepare(config: RewardModelConfig, model: RewardModel, data: Judged, left_ou
             reason = f"longer than rm.sequence_length={config.sequence_length}"
             left_out.add(reason, f"{one.place} ({longest:,} tokens)")
             continue
-        items.append(Item(one.asked_id, chats, one.safe if isinstance(one, Verdict) else True))
-    held = held_out([item.asked for item in items], config.heldout_share)
+        items.append((one, Item(one.asked_id, chats, one.safe if isinstance(one, Verdict) else True)))
+    held = held_out([item.asked for _, item in items], config.heldout_share)
+    train = [both for both, out in zip(items, held, strict=True) if not out]
+    stay = cap_user_derived([one for one, _ in train], config.user_derived_share)
+    for place in set(range(len(train))) - set(stay):
+        why = f"user-derived beyond rm.user_derived_share={config.user_derived_share:g}"
+        left_out.add(why, train[place][0].place)
     lessons = Lessons(
-        [item for item, out in zip(items, held, strict=True) if not out],
-        [item for item, out in zip(items, held, strict=True) if out],
+        [train[place][1] for place in stay],
+        [item for (_, item), out in zip(items, held, strict=True) if out],
+        dict(Counter(train[place][0].origin for place in stay)),
     )
     if not lessons.train:
         raise DataError(f"none of {len(data):,} rows is left to train on: {'; '.join(left_out.lines())}")
@@ -243,7 +254,8 @@ def summary_of(lessons: Lessons, left_out: LeftOut) -> dict[str, Any]:
     counts: dict[str, Any] = {name: len(items) for name, items in sides.items()}
     if len(lessons.train[0].chats) == 1:
         counts["safe"] = {name: sum(item.safe for item in items) for name, items in sides.items()}
-    return counts | {"questions": len({item.asked for item in lessons.train}), "left_out": left_out.counts()}
+    questions = len({item.asked for item in lessons.train})
+    return counts | {"questions": questions, "origin": lessons.origin, "left_out": left_out.counts()}
 
 
 def describe(summary: dict[str, Any]) -> str:
