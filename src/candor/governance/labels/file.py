@@ -20,7 +20,7 @@ from candor.governance.labels.image import JPEG, PNG
 from candor.governance.labels.ledger import Entry, Ledger
 from candor.governance.labels.ooxml import DOCX, PPTX, XLSX
 from candor.governance.labels.pdf import PDF
-from candor.governance.labels.record import Label, must_be_allowed, read_value, spread
+from candor.governance.labels.record import Label, looks_like_code, must_be_allowed, read_value, spread
 from candor.governance.labels.signing import SigningKeys
 from candor.governance.labels.text import MARKDOWN, TEXT
 from candor.governance.labels.verdict import Standard, Verdict, judge, unreadable
@@ -147,13 +147,24 @@ def write(
 def _lawful(old: tuple[Found, ...], label: Label) -> tuple[Label, str]:
     """The label to write where `old` ones stand, and what it replaces."""
     if not old:
+        _must_generate(label)
         return label, ""
     for one in old:
         known, problems = read_value(one.value, wrapped=one.wrapped)
         if known and not problems and one.name in ("AIGC", "TC260:AIGC"):
             ours = known.propagator == label.propagator
             return (known if ours else spread(known, label.propagator, label.propagate_id)), known.json()
-    return label, old[0].value[:1000]
+    _must_generate(label)
+    return label, " ".join(one.value for one in old)[:10_000]
+
+
+def _must_generate(label: Label) -> None:
+    """ConfigError where the producer's code is one of a propagation service: the verifier refuses such a label."""
+    if looks_like_code(label.producer) and label.producer[22:23] == "2":
+        raise ConfigError(
+            f"producer {label.producer!r} is a code of a propagation service, and no valid label stands in the file to "
+            "hand on; give the code whose 23rd character is 1 (generation)"
+        )
 
 
 def _must_read_back(path: Path, carrier: Carrier, result: bytes, label: Label, notice: Notice | None) -> None:

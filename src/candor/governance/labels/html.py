@@ -124,14 +124,14 @@ def _write(data: bytes, label: Label, notice: Notice | None) -> bytes:
     page, decoded = _page(data)
     if manifest_of(page.text)[0] is not None:
         raise Unreadable("carries a C2PA manifest, which any change would break: label it before it is signed")
-    metas = f'<meta name="AIGC" content="{html.escape(label.json())}">'
+    metas = f'<meta name="AIGC" content="{html.escape(label.json())}"/>'
     if not any(SCHEMA in mark for mark in page.marks):
         linked = {"@context": "https://schema.org", "@type": "CreativeWork", "digitalSourceType": SCHEMA}
         metas += f'<script type="application/ld+json">{json.dumps(linked)}</script>'
     head = page.head if page.head is not None else _top(page.text)
     edits = [(head, head, metas)]
     if notice and not any(seen.lawful for seen in _read(data).notices):
-        shown = f'<p class="aigc-notice" role="note">{html.escape(notice.text)}</p>'
+        shown = f'<p class="aigc-notice" role="note">{_ascii(notice.text)}</p>'
         at = page.body or head if notice.position == "start" else page.body_end or len(page.text)
         edits.append((at, at, shown))
     edits += [(start, end, "") for _, _, start, end in page.labels]
@@ -140,6 +140,11 @@ def _write(data: bytes, label: Label, notice: Notice | None) -> bytes:
     for start, end, new in reversed(edits):
         text = text[:start] + new + text[end:]
     return decoded.encode(text)
+
+
+def _ascii(text: str) -> str:
+    """Text for a page in ASCII, right whatever encoding the page declares."""
+    return html.escape(text).encode("ascii", "xmlcharrefreplace").decode()
 
 
 def _top(text: str) -> int:

@@ -20,7 +20,7 @@ _BOMS = (
 )
 _LONGEST_HEAD = 256 * 1024
 """Characters of front matter that are parsed."""
-_END = re.compile(r"(?:---|\.\.\.)[ \t]*")
+_END = re.compile(r"(?:---|\.\.\.)[ \t\r]*")
 _SOURCE = "digitalSourceType"
 
 
