@@ -9,7 +9,6 @@ dev3 + reward models -> r1                          rules and, at the end, prefe
 student + samples -> distilled; student -> student_rl   a smaller model, taught or on its own
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -407,7 +406,7 @@ class _Stages:
 
 
 def _write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    files.atomic_write(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    files.atomic_write(path, "".join(map(files.json_line, rows)))
 
 
 def _dialogue_row(one: Dialogue) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Reinforcement learning with checkable rewards: R1-Zero from a base model, and the stages after it (R1 2.2, 2.3)."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -225,8 +224,7 @@ def _heldout(config: RLConfig, engine: Engine, step: int, folder: Path) -> dict[
         told += [_transcript(step, task, sample) for sample in samples[:_TOLD]]
     path = folder / TRANSCRIPTS
     kept = [line for line in files.read_lines(path) if line["step"] < step] if path.exists() else []
-    lines = [json.dumps(line, ensure_ascii=False) + "\n" for line in (*kept, *told)]
-    files.atomic_write(path, "".join(lines))
+    files.atomic_write(path, "".join(map(files.json_line, (*kept, *told))))
     return found
 
 
