@@ -24,10 +24,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _TMP = ".tmp-"
+_LONG_NAME = 200
+"""Bytes of a name; file systems take 255."""
 _DISK_TROUBLE = {
     errno.ENOSPC: "the disk is full; free some space or choose another place with --out",
     errno.EDQUOT: "the disk quota is used up; free some space or choose another place with --out",
     errno.EFBIG: "the file would exceed the allowed size; raise the limit (ulimit -f)",
+    errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
     errno.EROFS: "the file system is read-only; choose another place with --out",
     errno.EACCES: "permission denied; choose a folder that you may write to with --out",
     errno.EPERM: "permission denied; choose a folder that you may write to with --out",
@@ -65,7 +68,10 @@ def atomic_write(path: Path, content: str | bytes) -> None:
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
     """Yield a temporary name; what the block writes there becomes `path` when it ends well, else vanishes."""
-    tmp = path.with_name(f"{_TMP}{os.getpid()}-{path.name}")
+    name = path.name
+    if len(os.fsencode(name)) > _LONG_NAME:  # with what is put before it, too long for a file system
+        name = hashlib.sha256(os.fsencode(name)).hexdigest()[:16]
+    tmp = path.with_name(f"{_TMP}{os.getpid()}-{name}")
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:

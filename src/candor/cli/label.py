@@ -1,6 +1,8 @@
 """`candor label`: say that it is machine-made, in any file, and check that it says so."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
@@ -25,14 +27,25 @@ class _Group(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command of the group."""
-        try:
+        with _usage_errors():
             return super().invoke(ctx)
-        except typer.Exit:
-            raise
-        except Exception as error:
-            if hasattr(error, "exit_code"):
-                error.exit_code = USAGE
-            raise
+
+    def make_context(self, *args: Any, **fields: Any) -> Any:
+        """Parse the group's own options."""
+        with _usage_errors():
+            return super().make_context(*args, **fields)
+
+
+@contextmanager
+def _usage_errors() -> Iterator[None]:
+    try:
+        yield
+    except typer.Exit:
+        raise
+    except Exception as error:
+        if hasattr(error, "exit_code"):
+            error.exit_code = USAGE
+        raise
 
 
 app = typer.Typer(
@@ -80,12 +93,10 @@ def write(
     from candor.governance.labels.file import folder_files
     from candor.governance.labels.ledger import open_ledger
 
-    if position not in ("start", "middle", "end") or lang not in WORDINGS:
-        raise ConfigError(
-            f"--position {position} --lang {lang}: give start, middle or end, and {' or '.join(WORDINGS)}"
-        )
-    shown = Notice(notice or WORDINGS[lang], cast(Position, position)) if visible else None
     labels.new_label(producer, label)  # before anything is opened: is there a code?
+    if position not in ("start", "middle", "end") or lang not in WORDINGS[label]:
+        raise ConfigError(f"--position {position} --lang {lang}: give start, middle or end, and en or zh")
+    shown = Notice(notice or WORDINGS[label][lang], cast(Position, position)) if visible else None
     ring = labels.load_keys(keys) if keys else None
     targets = [one for path in paths for one in folder_files(path)]
     if not targets:

@@ -51,7 +51,7 @@ def test_a_number_is_given_once(page: Path, tmp_path: Path) -> None:
     other.write_text("other")
     with open_ledger(tmp_path / "log.jsonl") as ledger:
         write(page, label_of("n1"), ledger=ledger)
-        with pytest.raises(StorageError, match="n1 already"):
+        with pytest.raises(StorageError, match="n1 for another file"):
             write(other, label_of("n1"), ledger=ledger)
     assert other.read_text() == "other"
 
@@ -93,6 +93,47 @@ def test_what_must_not_be_written_is_left(page: Path, tmp_path: Path) -> None:
     assert page.read_bytes() == before and len(list(tmp_path.iterdir())) == 2
     write(page, new_label(CODE))
     assert page.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_label_is_not_changed_and_text_without_any_is_refused(page: Path, tmp_path: Path) -> None:
+    write(page, new_label(CODE))
+    with pytest.raises(ConfigError, match="labelled 1 by you already"):
+        write(page, new_label(CODE, "3"))
+    text = tmp_path / "a.txt"
+    text.write_text("AI生成\n")
+    with pytest.raises(ConfigError, match="no metadata"):
+        write(text, new_label(CODE), notice=None)
+    assert write(text, new_label(CODE)).how == "labelled already"
+    write(text, new_label(CODE), sidecar=True)
+    assert verify(text).label is not None
+
+
+def test_mode_names_and_links(tmp_path: Path) -> None:
+    page = tmp_path / "s.md"
+    page.write_text("secret")
+    page.chmod(0o600)
+    write(page, new_label(CODE), out=Path(f"{tmp_path}/./s.md"))
+    write(page, new_label(OTHER), out=tmp_path / "other.md")
+    assert {one.stat().st_mode & 0o777 for one in tmp_path.iterdir()} == {0o600}
+    long = tmp_path / ("长" * 83 + ".md")
+    long.write_text("text")
+    write(long, new_label(CODE))
+    assert verify(long).status == "compliant"
+    linked = tmp_path / "linked.md"
+    linked.write_text("text")
+    os.link(linked, tmp_path / "twin.md")
+    with pytest.raises(StorageError, match="hard links"):
+        write(linked, new_label(CODE))
+    with pytest.raises(StorageError, match="is no folder"):
+        write(page, new_label(CODE), out=tmp_path / "nowhere/x.md")
+
+
+def test_a_propagation_service_hands_on_and_generates_nothing(page: Path) -> None:
+    with pytest.raises(ConfigError, match="propagation service"):
+        write(page, new_label(OTHER))
+    for code in ("00ZZ" + CODE[4:], "0021" + CODE[4:]):
+        with pytest.raises(ConfigError, match="not 11"):
+            new_label(code)
 
 
 def test_a_full_disk_leaves_the_file(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,6 +265,7 @@ def test_exit_codes(tmp_path: Path) -> None:
     run("verify", code=10)
     run("verify", tmp_path / "good.txt", "--standard", "uk", code=10)
     run("verify", "--nonsense", code=10)
+    run("--nonsense", code=10)
 
 
 def test_no_command_removes_a_label(page: Path) -> None:

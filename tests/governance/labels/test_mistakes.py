@@ -42,6 +42,8 @@ VALUES = {
     "five fields": (json.dumps(dict(list(GOOD.items())[:5])), "Annex E b)"),
     "an eighth field": (changed(Model="candor"), "Annex E b)"),
     "a field twice": (json.dumps(GOOD)[:-1] + ', "Label": "2"}', "Annex E b)"),
+    "more beside the wrapper": (json.dumps({"Label": "3", "AIGC": GOOD}), "Annex E b)"),
+    "another kind of subject": (changed(ContentProducer="0021" + CODE[4:]), "TC260-PG-20252A"),
     "null": (changed(ReservedCode1=None), "Annex E b)"),
     "an object inside": (changed(ReservedCode1={"sig": "x"}), "Annex E b)"),
     "a number as id": (changed(ProduceID=42), "Annex E b)"),

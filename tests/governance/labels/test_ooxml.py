@@ -126,7 +126,7 @@ def test_a_label_reads_back_and_a_second_one_takes_its_place(
 def test_the_notice_is_added_once_and_the_text_stays(kind: str, position: str) -> None:
     carrier, make, content = KINDS[kind]
     data = make(["one & <two>", "two", "three", "four", "five", "six", "seven"])
-    wanted = Notice("本文由 AI 生成 & <checked>", position)  # type: ignore[arg-type]
+    wanted = Notice("本文由 AI 生成（本文由 AI 生成 & <checked> <checked>）", position)  # type: ignore[arg-type]
     labelled = carrier.write(data, FIRST, wanted)
     assert lawful(carrier, labelled) == [wanted.text]
     texts = content(labelled)

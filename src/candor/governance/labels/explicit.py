@@ -5,6 +5,7 @@ carries the Chinese one behind it, so that a file that travels is lawful in both
 """
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,11 +13,12 @@ from candor.errors import ConfigError
 
 Position = Literal["start", "middle", "end"]
 
-WORDINGS = {
-    "zh": "本内容由人工智能生成（AI生成）",
-    "en": "AI-generated content (AI生成)",
+WORDINGS: dict[str, dict[str, str]] = {
+    "1": {"zh": "本内容由人工智能生成（AI生成）", "en": "AI-generated content (AI生成)"},
+    "2": {"zh": "本内容可能由人工智能生成（可能为AI生成）", "en": "This content may be AI-generated (可能为AI生成)"},
+    "3": {"zh": "本内容疑似由人工智能生成（疑似AI生成）", "en": "Suspected AI-generated content (疑似AI生成)"},
 }
-"""Default notices of files and answers, by language."""
+"""Default notices of files and answers, by what the label says and by language."""
 CHAT = {
     "zh": "内容由 AI 生成，请仔细甄别",
     "en": "Answers are AI-generated (AI生成); check what matters",
@@ -27,29 +29,56 @@ LONGEST = 120
 EDGE = 3
 """Lines with text from either end where a notice counts as start or end."""
 
-_AI = re.compile(r"人工智能|(?<![A-Za-z])(?:AI|A\.I\.)(?![A-Za-z])")
-_GENERATION = re.compile("生成|合成")
-_AI_EU = re.compile(r"人工智能|(?<![A-Za-z])(?:AI|A\.I\.|artificial intelligence)(?![A-Za-z])", re.IGNORECASE)
-_GENERATION_EU = re.compile(r"生成|合成|generat|synthe|\bwritten\b|\bmade\b|\bcreated\b|\bproduced\b", re.IGNORECASE)
+_AI = r"(?:人工智能|(?<![A-Za-z])(?:AI|A\.I\.)(?![A-Za-z]))"
+_MADE = r"(?:生成|合成)"
+_THING = (
+    "(?:文章|文本|文字|文档|文件|文|内容|回答|回复|答案|图片|图像|图表|图|表格|表|段落|段|网页|页面|音频|视频|语音|报告|作品"
+    "|材料|稿件|摘要|译文|代码|对话|消息|信息|结果|幻灯片|输出|部分|素材|画面|声音)"
+)
+_CHINESE = re.compile(
+    # what: "本文", "以上内容", "本服务生成的所有内容"
+    rf"(?:(?:本|以上|以下|此|该|这|上述|上文|所有|全部)?(?:篇|份|个|段|服务|平台|次|条|系统)?(?:{_MADE}|输出|提供|展示)?的?"
+    rf"(?:所有|全部|部分)?{_THING}{{0,2}})?"
+    r"(?:均|皆|全部|部分|完全|可能|疑似|或|或许)*(?:系|为|是|由|经|使用|借助|利用|通过|采用)*(?:可能|疑似)?\s*"
+    # by whom: "AI", "DeepSeek AI", "人工智能模型"
+    rf"(?:[A-Za-z][\w.\-]{{0,20}}\s?){{0,2}}?{_AI}(?:大?语言)?(?:大?模型|助手|技术|服务|系统|工具)?\s*"
+    # what was done
+    rf"(?:自动|辅助|所)*\s*{_MADE}(?:[/、与和或]?{_MADE})?的?{_THING}{{0,2}}\s*"
+    # nothing more but a bracket or a warning
+    r"(?:[（(\[【][^？?]{0,60})?"
+    r"(?:[，,。；;、.!！·|—\-]\s*(?:(?:请|仅|不代表|不构成|可能|如有|如|谨慎|注意|经|由|供|参考|内容|准确|版权|使用|最终"
+    r"|check|please|may|verify|for|review|edited|ai|this|the)[^？?]*)?)?",
+    re.IGNORECASE,
+)
+_NOUN = (
+    r"(?:content|text|answers?|responses?|images?|documents?|pages?|reports?|articles?|messages?|outputs?|slides?"
+    r"|files?)"
+)
+_DONE = r"(?:generated|synthesi[sz]ed|written|made|created|produced)"
+_BE = r"(?:is|are|was|were|(?:has|have) been|may be|may have been)"
+_AI_EN = r"(?:AI|A\.I\.|artificial intelligence)"
+_ENGLISH = re.compile(
+    rf"(?:(?:this|these|all|the above|the following|the)\s+)?(?:{_NOUN}\s+)?(?:{_BE}\s+)?"
+    r"(?:fully|partly|partially|automatically|suspected(?:\s+(?:to be|of being))?|possibly)?\s*"
+    rf"(?:{_AI_EN}[- ]{_DONE}(?:\s+{_NOUN})?|{_DONE}\s+(?:by|with|using)\s+(?:an?\s+)?(?:[\w.\-]+\s+){{0,2}}?{_AI_EN}"
+    r"(?:\s+(?:models?|assistants?|systems?|language models?))?)"
+    r"\s*(?:[.;,:(（·|—\-!][^？?]*)?",
+    re.IGNORECASE,
+)
+"""A whole line: a notice says what was made by AI and nothing else; a sentence about generated text goes on."""
+_BOTH = re.compile(rf"{_AI}\s*(?:自动|辅助)?\s*{_MADE}")
 _DENIED = re.compile(
-    r"(?:非|不是|没有|未(?:经|使用|用)?|不(?:含|由|使用)|无|禁止|拒绝|不得)[^，。,.;；]{0,8}(?:AI|人工智能)"
-    r"|(?:AI|人工智能)[^，。,.;；]{0,4}(?:未|没有|不)(?:参与|生成|合成)"
-    r"|\b(?:not|no|non|never|without|free of)\b[^,.;]{0,24}\b(?:AI|artificial intelligence)\b",
+    r"(?:非|不是|没有|未(?:经|使用|用)?|不(?:含|由|使用|曾|能)|绝不|无法|无|禁止|拒绝|不得)[^，。,.;；]{0,8}(?:AI|人工智能)"
+    r"|(?:AI|人工智能)[^，。,.;；]{0,4}(?:未|没有|不|无法|绝不)[^，。,.;；]{0,4}(?:参与|生成|合成)"
+    r"|(?:生成|合成)[率]?\s*[：:]\s*(?:否|无|没有|0)"
+    r"|(?:\b(?:not|no|non|never|without|free of|free from)\b|n't\b)[^,.;]{0,24}\b(?:AI|artificial intelligence)"
+    r"|\b(?:AI|artificial intelligence)\b[^,.;]{0,12}(?:\bnot\b|n't\b)",
     re.IGNORECASE,
 )
-_OPENING = re.compile(
-    r"(?:(?:本|以上|以下|此|该)?(?:部分)?(?:文|文章|文字|文本|内容|回答|图|图片|文件|文档|表格?|段|网页|音频|视频)?"
-    r"(?:均|皆|全部|部分)?(?:系|为|是|由|经|使用|借助)?\s*(?:AI|人工智能)"
-    r"|(?:(?:generated|written|made|created|produced|synthe\w+) (?:by|with)\b[^,.]{0,10}?"
-    r"|(?:this|the above|the following|all|these|answers?|content|text|images?|document|page)\b[^,.]{0,40}?)?"
-    r"\b(?:AI|artificial))",
-    re.IGNORECASE,
+_PREFIX = re.compile(
+    r"(?:特别提示|温馨提示|提示|注意|注|声明|说明|免责声明|标识|note|notice|disclaimer|label)\s*[:：]\s*", re.IGNORECASE
 )
-"""How a notice begins, and a sentence about generated text seldom does."""
-_ABOUT = re.compile(
-    "(?:生成|合成)的(?!内容|文本|文字|图|回答|文章|结果|部分|音|视)|(?:生成|合成)(?:技术|模型|能力|时代|算法)"
-)
-_MARKUP = re.compile(r"[*_>#`~|\[\]<>]+|\s+")
+_AROUND = " \t*_>#`~|[]<>()（）【】「」『』“”\"'‘’《》-—:：·•"
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
 
 
@@ -69,19 +98,21 @@ class Notice:
         if "\n" in self.text or "\r" in self.text or not 0 < len(self.text) <= LONGEST:
             raise ConfigError(f"the notice must be one line of 1 to {LONGEST} characters")
         if lacks := missing_elements(self.text):
-            raise ConfigError(
-                f"the notice {self.text!r} lacks {lacks} (GB 45438-2025 5.1); for example: {WORDINGS['zh']}"
-            )
+            raise ConfigError(f"the notice {self.text!r} lacks {lacks} (GB 45438-2025 5.1); for example: {_EXAMPLE}")
         if not is_notice(self.text):
             raise ConfigError(
-                f"the notice {self.text!r} reads like a sentence of the text; begin with what was made by AI, "
-                f"for example: {WORDINGS['zh']}"
+                f"the notice {self.text!r} reads like a sentence of the text; say what AI made and nothing else, "
+                f"for example: {_EXAMPLE}"
             )
 
 
-def notice(lang: str = "en", position: Position = "end") -> Notice:
-    """The default notice in a language; English where there is none."""
-    return Notice(WORDINGS.get(lang, WORDINGS["en"]), position)
+_EXAMPLE = WORDINGS["1"]["zh"]
+
+
+def notice(lang: str = "en", position: Position = "end", label: str = "1") -> Notice:
+    """The default notice for a label in a language; English where there is none."""
+    wordings = WORDINGS[label]
+    return Notice(wordings.get(lang, wordings["en"]), position)
 
 
 def missing_elements(text: str) -> str:
@@ -89,23 +120,35 @@ def missing_elements(text: str) -> str:
     if _DENIED.search(text):
         return "the statement itself: it denies it"
     lacks = []
-    if not _AI.search(text):
+    if not re.search(_AI, text):
         lacks.append("the AI element (人工智能 or AI)")
-    if not _GENERATION.search(text):
+    if not re.search(_MADE, text):
         lacks.append("the generation element (生成 or 合成)")
     return " and ".join(lacks)
 
 
 def is_notice(line: str, *, eu: bool = False) -> bool:
-    """Whether one line of a text is a notice: short, with both elements, not denied, and about the text it stands in.
+    """Whether one line of a text is a notice: short, with both elements, not denied, and nothing else beside them.
 
-    `eu` takes any wording, also one without the Chinese element.
+    `eu` takes English wordings too that lack the Chinese elements.
     """
-    line = _MARKUP.sub(" ", line).strip(" ()（）【】-—:：·")
-    if not 0 < len(line) <= LONGEST or _DENIED.search(line) or _ABOUT.search(line):
+    bare = _bare(line)
+    if not 0 < len(bare) <= LONGEST or _DENIED.search(bare):
         return False
-    ai, generation = (_AI_EU, _GENERATION_EU) if eu else (_AI, _GENERATION)
-    return _OPENING.match(line) is not None and ai.search(line) is not None and generation.search(line) is not None
+    if _CHINESE.fullmatch(bare):
+        return True
+    return _ENGLISH.fullmatch(bare) is not None and (eu or _BOTH.search(line) is not None)
+
+
+def _bare(line: str) -> str:
+    """A line without the marks around it: markup, brackets, quotes, pictures, and "Note:"."""
+    line = " ".join(line.split())
+    if len(line) > 2 * LONGEST:
+        return line
+    while line and (line[0] in _AROUND or unicodedata.category(line[0]) in ("So", "Sk", "Mn", "Cf")):
+        line = line[1:]
+    line = _PREFIX.sub("", line, count=1) if _PREFIX.match(line) else line
+    return line.strip(_AROUND)
 
 
 @dataclass(frozen=True)
@@ -139,23 +182,27 @@ def notices(lines: list[str]) -> list[Seen]:
 
 def prose_lines(lines: list[str]) -> list[str]:
     """The lines outside fenced code blocks; an unclosed block reaches to the end."""
+    return [lines[place] for place in _outside_code(lines)]
+
+
+def _outside_code(lines: list[str]) -> list[int]:
+    """Numbers of the lines that are neither in a fenced code block nor a fence."""
     kept, fence = [], ""
-    for line in lines:
+    for place, line in enumerate(lines):
         match = _FENCE.match(line)
         if fence:
             if match and match[1][0] == fence[0] and len(match[1]) >= len(fence) and not match[2].strip():
                 fence = ""
-            continue
-        if match and not (match[1][0] == "`" and "`" in match[2]):
+        elif match and not (match[1][0] == "`" and "`" in match[2]):
             fence = match[1]
-            continue
-        kept.append(line)
+        else:
+            kept.append(place)
     return kept
 
 
 def open_fence(lines: list[str]) -> bool:
     """Whether a fenced code block is still open behind the last line."""
-    return len(prose_lines([*lines, "x"])) == len(prose_lines(lines))
+    return len(lines) not in _outside_code([*lines, "x"])
 
 
 def with_notice(text: str, notice: Notice) -> str:
@@ -166,9 +213,7 @@ def with_notice(text: str, notice: Notice) -> str:
     """
     lines = text.split("\n")
     if notice.position == "middle":
-        breaks = [
-            place for place, line in enumerate(lines) if not line.strip() and not open_fence(lines[:place]) and place
-        ]
+        breaks = [place for place in _outside_code(lines) if place and not lines[place].strip()]
         if breaks:
             place = min(breaks, key=lambda one: abs(one - len(lines) // 2))
             return "\n".join([*lines[:place], "", notice.text, *lines[place:]])

@@ -31,7 +31,7 @@ CARRIERS = {
     for suffix in carrier.suffixes
 }
 """End of a file's name, lower case, to the kind of file."""
-DEFAULT = Notice(WORDINGS["en"])
+DEFAULT = Notice(WORDINGS["1"]["en"])
 """The notice that `write` puts where none is."""
 SIDECAR = ".aigc.json"
 """What is appended to the name of a plain text for the optional file beside it."""
@@ -121,6 +121,8 @@ def write(
     carrier = carrier_of(target)
     if out is not None and carrier_of(out) is not carrier:
         raise ConfigError(f"-o {out} is another kind of file than {target}; give it the same ending")
+    if notice is None and not carrier.metadata and not sidecar:
+        raise ConfigError(f"{target}: a {carrier.name} has no metadata, and without its notice and a sidecar no label")
     _must_be_writable(target, goal)
     with _alone(goal.parent):
         before = _status(target)
@@ -131,14 +133,14 @@ def write(
             label, replaced = _lawful(old, label)
             label = keys.sign(label) if keys else label
             result = carrier.write(data, label, notice)
-            if result == data and goal == target:
+            if result == data and _same(goal, target) and not sidecar:
                 return Written(goal, label, replaced, changed=False)
             _must_read_back(target, carrier, result, label, notice)
         except Unreadable as error:
             raise DataError(f"{target} {error}") from error
         if ledger:
             ledger.add(_entry(goal, label, result, replaced))
-        _replace(goal, result, before if goal == target else None)
+        _replace(goal, result, before, changed=_same(goal, target))
         if sidecar and not carrier.metadata:
             files.write_json(Path(f"{goal}{SIDECAR}"), {"AIGC": label.values()})
     return Written(goal, label, replaced)
@@ -153,6 +155,10 @@ def _lawful(old: tuple[Found, ...], label: Label) -> tuple[Label, str]:
         known, problems = read_value(one.value, wrapped=one.wrapped)
         if known and not problems and one.name in ("AIGC", "TC260:AIGC"):
             ours = known.propagator == label.propagator
+            if ours and known.label != label.label:
+                raise ConfigError(
+                    f"the file is labelled {known.label} by you already; a label is not changed to {label.label}"
+                )
             return (known if ours else spread(known, label.propagator, label.propagate_id)), known.json()
     _must_generate(label)
     return label, " ".join(one.value for one in old)[:10_000]
@@ -228,6 +234,10 @@ def _must_be_writable(target: Path, goal: Path) -> None:
         raise StorageError(f"{goal} is a symbolic link; name the file that it points to")
     if goal.exists() and not os.stat(goal).st_mode & 0o222:
         raise StorageError(f"{goal} is read-only; make it writable or write elsewhere with -o")
+    if not goal.parent.is_dir():
+        raise StorageError(f"{goal.parent} is no folder; make it first")
+    if goal.exists() and os.stat(goal).st_nlink > 1:
+        raise StorageError(f"{goal} has other names (hard links), which would keep the unlabelled text; copy it first")
     if not os.access(goal.parent, os.W_OK):
         raise StorageError(f"the folder {goal.parent} cannot be written to; write elsewhere with -o")
 
@@ -243,14 +253,25 @@ def _alone(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _replace(path: Path, data: bytes, before: os.stat_result | None) -> None:
+def _same(one: Path, other: Path) -> bool:
+    return one.exists() and one.samefile(other)
+
+
+def _replace(path: Path, data: bytes, before: os.stat_result, *, changed: bool) -> None:
+    """Write with the mode and owner of what was there; with `changed`, only where `before` still holds."""
+    kept = os.stat(path) if path.exists() else before
     with files.atomic_file(path) as tmp:
-        tmp.write_bytes(data)
-        if before is not None:
-            os.chmod(tmp, stat.S_IMODE(before.st_mode))
-            now = os.stat(path)
-            if (now.st_ino, now.st_size, now.st_mtime_ns) != (before.st_ino, before.st_size, before.st_mtime_ns):
-                raise StorageError(f"{path} was changed while it was being labelled; nothing was written, try again")
+        descriptor = os.open(tmp, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with open(descriptor, "wb") as file:
+            file.write(data)
+            if os.geteuid() == 0:
+                os.fchown(descriptor, kept.st_uid, kept.st_gid)
+            os.fchmod(descriptor, stat.S_IMODE(kept.st_mode))
+            file.flush()
+            os.fsync(descriptor)
+        now = os.stat(path) if changed else before
+        if (now.st_ino, now.st_size, now.st_mtime_ns) != (before.st_ino, before.st_size, before.st_mtime_ns):
+            raise StorageError(f"{path} was changed while it was being labelled; nothing was written, try again")
 
 
 def folder_files(path: Path) -> list[Path]:

@@ -53,17 +53,17 @@ class Ledger:
 
     def __init__(self, path: Path, descriptor: int):
         self.path, self._descriptor = path, descriptor
+        self._given = {(one.get("produce_id"), one.get("file")) for one in self._entries()}
+        self._numbers = {number for number, _ in self._given}
 
     def add(self, entry: Entry) -> None:
-        """Append and reach the disk; StorageError where the disk refuses or the number was given to other content.
+        """Append and reach the disk; StorageError where the disk refuses or the number was given to another file.
 
-        What carries its number already (`replaced`) keeps it, and its new hash is noted.
+        A file may get its number again: where its content changed, or where the last try did not come to its end.
         """
-        if entry.produce_id not in entry.replaced and any(
-            one.get("produce_id") == entry.produce_id for one in self._entries()
-        ):
+        if entry.produce_id in self._numbers and (entry.produce_id, entry.file) not in self._given:
             raise StorageError(
-                f"{self.path} has number {entry.produce_id} already; numbers are given once: choose another"
+                f"{self.path} has number {entry.produce_id} for another file; numbers are given once: choose another"
             )
         line = json.dumps(asdict(entry), ensure_ascii=False) + "\n"
         size = os.fstat(self._descriptor).st_size
@@ -75,6 +75,8 @@ class Ledger:
                 os.ftruncate(self._descriptor, size)
                 raise StorageError(f"cannot write {self.path}: the disk is full; free some space")
             os.fsync(self._descriptor)
+        self._given.add((entry.produce_id, entry.file))
+        self._numbers.add(entry.produce_id)
 
     def _entries(self) -> Iterator[dict[str, str]]:
         with open(self.path, encoding="utf-8", errors="replace") as lines:

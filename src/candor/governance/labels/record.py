@@ -136,7 +136,9 @@ def code_trouble(code: str) -> str:
         return f"a provider code has 27 characters, this one {len(code)}"
     if not _CODE.fullmatch(code):
         return "a provider code begins with 00 and holds digits and capital letters only"
-    if code[3] == "1" and not credit_code(code[4:22]):
+    if code[2:4] != "11":
+        return f"its third and fourth characters are {code[2:4]} and not 11: an organisation, bound by its credit code"
+    if not credit_code(code[4:22]):
         return f"{code[4:22]} is no unified social credit code (its check digit or form is wrong)"
     if code[22] not in "012":
         return f"its 23rd character, the kind of service, is {code[22]} and not 1 (generation) or 2 (propagation)"
@@ -159,6 +161,11 @@ def read_value(text: str, *, wrapped: bool | None = None) -> tuple[Label | None,
         inner, more = _fields(inner)
         problems += more
     if isinstance(inner, dict):
+        problems += [
+            _problem("b)", f"{name!r:.60} stands beside the label", "write the label alone")
+            for name in fields
+            if name != "AIGC"
+        ]
         if wrapped is False:
             problems.append(
                 Problem("TC260-PG-20258A 6.1", "the seven fields are wrapped in AIGC", "write the fields directly")
