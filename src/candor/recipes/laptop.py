@@ -176,9 +176,9 @@ def _laptop_r1() -> R1Config:
         worked=300,
         cold_start=lessons(2),
         rl=rl(16, SUMS, "chat", RewardConfig(accuracy=1.0, format=0.3, language=0.3)),
-        samples=CollectConfig(tasks=SUMS, questions=500, samples=1, format="chat", max_tokens=96),
+        samples=CollectConfig(tasks=SUMS, questions=1000, samples=1, format="chat", max_tokens=96),
         general=(*UNKNOWN, *WORDS, *SAFETY, *REQUESTS),
-        general_each=300,
+        general_each=200,
         sft=lessons(2),
         preferences=CollectConfig(
             tasks=(*REQUESTS, *SAFETY), questions=100, samples=3, format="chat", max_tokens=64, strict=False
