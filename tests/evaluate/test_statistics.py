@@ -4,10 +4,11 @@ import itertools
 import math
 import random
 
+import numpy as np
 import pytest
 from scipy import stats
 
-from candor.evaluate.statistics import compare, majority, mean, pass_at_k, ratio, share, standard_error
+from candor.evaluate.statistics import compare, kappa, majority, mean, pass_at_k, ratio, share, standard_error
 
 
 @pytest.mark.parametrize("n", range(1, 8))
@@ -127,3 +128,61 @@ def test_equal_runs_do_not_differ_and_chance_is_seldom_significant() -> None:
         a, b = ([float(source.random() < 0.5) for _ in range(60)] for _ in range(2))
         false_alarms += compare(a, b).p_value < 0.05
     assert false_alarms <= 10
+
+
+# Two judges.
+
+
+def judged(table: list[list[int]]) -> tuple[list[str], list[str]]:
+    pairs = [(str(a), str(b)) for a, row in enumerate(table) for b, count in enumerate(row) for _ in range(count)]
+    return [a for a, _ in pairs], [b for _, b in pairs]
+
+
+def slope_error(table: list[list[int]]) -> float:
+    """The standard error by the delta method, with numeric slopes over the cells of a multinomial table."""
+    shares = np.array(table, float) / np.sum(table)
+
+    def value(p: np.ndarray) -> float:
+        chance = float(p.sum(1) @ p.sum(0))
+        return (float(np.trace(p)) - chance) / (1 - chance)
+
+    slopes = np.zeros_like(shares)
+    for cell in np.ndindex(*shares.shape):
+        up, down = shares.copy(), shares.copy()
+        up[cell] += 1e-6
+        down[cell] -= 1e-6
+        slopes[cell] = (value(up) - value(down)) / 2e-6
+    spread = float((shares * slopes**2).sum() - (shares * slopes).sum() ** 2)
+    return math.sqrt(spread / np.sum(table))
+
+
+@pytest.mark.parametrize(
+    "table", [[[20, 5], [10, 15]], [[60, 3, 1], [4, 20, 6], [0, 2, 9]], [[10, 0, 3], [9, 0, 8], [5, 1, 30]]]
+)
+def test_kappa_and_its_error_are_those_of_the_definition(table: list[list[int]]) -> None:
+    found, shares = kappa(*judged(table)), np.array(table) / np.sum(table)
+    chance = sum(shares[k].sum() * shares[:, k].sum() for k in range(len(table)))
+    assert found is not None and found.value == pytest.approx((np.trace(shares) - chance) / (1 - chance))
+    assert found.stderr == pytest.approx(slope_error(table), rel=1e-5)
+
+
+def test_kappa_of_published_and_of_extreme_tables() -> None:
+    example = kappa(*judged([[20, 5], [10, 15]]))  # the table that most textbooks print, 0.4
+    assert example is not None and example.value == pytest.approx(0.4)
+    same = kappa("aabbc", "aabbc")
+    assert same is not None and (same.value, same.low, same.high) == (1, 1, 1)
+    opposite = kappa("ab" * 20, "ba" * 20)
+    assert opposite is not None and opposite.value == pytest.approx(-1) and opposite.low == -1
+    assert kappa("aaa", "aaa") is None and kappa("", "") is None  # chance alone would agree as well
+
+
+def test_the_interval_of_kappa_holds_the_true_one() -> None:
+    """Judges who copy each other with a chance of one half, else toss: the true kappa is 0.5."""
+    held = 0
+    for seed in range(100):
+        source = random.Random(seed)
+        ours = [source.choice("ab") for _ in range(300)]
+        found = kappa(ours, [one if source.random() < 0.5 else source.choice("ab") for one in ours])
+        assert found is not None and found.low is not None and found.high is not None
+        held += found.low <= 0.5 <= found.high
+    assert held >= 90

@@ -1,4 +1,4 @@
-"""How sure a score is: standard errors, intervals, pass@k, majority votes, paired comparison.
+"""How sure a score is: standard errors, intervals, pass@k, majority votes, paired comparison, agreement of judges.
 
 A score is a mean over problems. With k samples of each, the samples of one problem are not independent, so every
 standard error here is taken over problems, from their means.
@@ -172,3 +172,26 @@ def compare(ours: Sequence[float], baseline: Sequence[float]) -> Comparison:
         better,
         worse,
     )
+
+
+def kappa(ours: Sequence[str], theirs: Sequence[str]) -> Figure | None:
+    """Cohen's kappa of two judges who put the same things into classes: 1 where they always agree, 0 as by chance.
+
+    The standard error is that of Fleiss, Cohen and Everitt (Psychological Bulletin 72, 1969, eq. 13), the interval
+    normal and cut at -1 and 1. None where it is not defined: nothing was judged, or both gave one class to all.
+    """
+    n, counts = len(ours), Counter(zip(ours, theirs, strict=True))
+    rows, columns = (Counter(side) for side in (ours, theirs))
+    same = math.fsum(count for (a, b), count in counts.items() if a == b) / n if n else 0.0
+    chance = math.fsum(rows[name] * columns[name] for name in rows) / n**2 if n else 1.0
+    if chance == 1:
+        return None
+    value, spread = (same - chance) / (1 - chance), 0.0
+    for (a, b), count in counts.items():
+        if a == b:
+            spread += count / n * ((1 - chance) - (rows[a] + columns[a]) / n * (1 - same)) ** 2
+        else:
+            spread += count / n * ((1 - same) * (columns[a] + rows[b]) / n) ** 2
+    spread -= (same * chance - 2 * chance + same) ** 2
+    error = math.sqrt(max(0.0, spread) / n) / (1 - chance) ** 2
+    return Figure(value, error, max(-1.0, value - _Z * error), min(1.0, value + _Z * error), n)
