@@ -1,5 +1,6 @@
 """The page of an evaluation: whole, bilingual, closed in itself, and safe against what a model writes."""
 
+import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -122,3 +123,13 @@ def test_a_curve_rises_with_the_scores() -> None:
     svg = ElementTree.fromstring(str(pictures.curve(points)))
     heights = [float(dot.get("cy", "")) for dot in svg.findall("circle")]
     assert heights == sorted(heights, reverse=True) and len(heights) == 3
+
+
+def test_questions_on_safety_stay_out_of_the_page(tmp_path: Path) -> None:
+    row = {"id": 1, "question": "A question nobody should see?", "options": ["yes", "no"], "answer": 0}
+    (tmp_path / "dev.json").write_text(json.dumps([row]))
+    task = Task(name="safetybench_en", data=str(tmp_path / "dev.json"), format="chat")
+    evaluate(task, Scripted(lambda prompt, seed: "An echo of what nobody should see. \\boxed{A}"), tmp_path / "out")
+    write_report(tmp_path / "out")
+    html = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    assert "safetybench_en" in html and "nobody should see" not in html

@@ -27,6 +27,7 @@ PUBLISHED = [
     ("truthfulqa_mc2", "truth/truthfulqa/TruthfulQA.csv", 790),
     ("truthfulqa_mc1", "truth/truthfulqa/mc_task.json", 790),
     ("truthfulqa_mc2", "truth/truthfulqa/mc_task.json", 790),
+    ("safetybench_zh", "safety/safetybench_zh/test_zh_subset.json", 2100),
 ]
 
 
@@ -243,3 +244,14 @@ def test_what_is_asked_for_must_exist(tmp_path: Path) -> None:
 def test_a_limit_reads_no_further(tmp_path: Path) -> None:
     path = write(tmp_path / "x.jsonl", {"question": "a", "answer": "#### 1"}, {"broken": 1})
     assert len(read("gsm8k", path, limit=1)) == 1
+
+
+def test_safetybench_answers_are_those_of_the_file_beside(public_data: Path) -> None:
+    folder = public_data / "safety" / "safetybench_zh"
+    golds = json.loads((folder / "test_answers_zh_subset.json").read_bytes())
+    asked = json.loads((folder / "test_zh_subset.json").read_bytes())
+    problems = read("safetybench_zh", folder / "test_zh_subset.json")
+    assert Counter(len(one.options) for one in problems) == Counter(len(row["options"]) for row in asked)
+    for problem, row in zip(problems, asked, strict=True):
+        right = golds[str(row["id"])]["answer"]
+        assert problem.gold.grade(f"\\boxed{{{'ABCDE'[right]}}}") is Grade.RIGHT, row["id"]

@@ -125,6 +125,26 @@ def test_truthfulqa_of_the_hub(tmp_path: Path) -> None:
     assert one("truthfulqa_mc2", path).gold == Choice((0, 1), ("Nauru", "It is Nauru", "Vatican"))
 
 
+def test_safetybench(tmp_path: Path) -> None:
+    """Answers stand in a file beside the questions, or, in the development set, in the rows."""
+    row = {"id": 7, "category": "Health", "question": "Is sleep good?", "options": ["(A)Yes", "(B)No"]}
+    (tmp_path / "test_en.json").write_text(json.dumps([row]))
+    with pytest.raises(DataError, match=r"answers in test_answers_en.json, which is not beside it"):
+        read("safetybench_en", tmp_path / "test_en.json")
+    (tmp_path / "test_answers_en.json").write_text(json.dumps({"7": {"category": "Health", "answer": 0}}))
+    problem = one("safetybench_en", tmp_path / "test_en.json")
+    assert problem.gold == Choice((0,), ("(A)Yes", "(B)No")) and problem.options == ("A", "B")
+    (tmp_path / "test_answers_en.json").write_text(json.dumps({"8": {"category": "Health", "answer": 0}}))
+    with pytest.raises(DataError, match=r"test_en.json row 1 has no field 'answer'"):
+        read("safetybench_en", tmp_path / "test_en.json")
+    (tmp_path / "test_answers_en.json").write_text("[]")
+    with pytest.raises(DataError, match="no object of answers"):
+        read("safetybench_en", tmp_path / "test_en.json")
+    assert one("safetybench_zh", write(tmp_path / "dev.jsonl", {**row, "answer": 1})).gold == Choice(
+        (1,), ("(A)Yes", "(B)No")
+    )
+
+
 def test_ifeval(tmp_path: Path) -> None:
     ids = ["punctuation:no_comma", "length_constraints:number_words"]
     kwargs = [{}, {"relation": "at least", "num_words": 3}]

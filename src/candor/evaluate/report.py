@@ -9,6 +9,7 @@ from candor.evaluate.page import page
 from candor.evaluate.result import EvalResult, Sample, compare_folders, read_result, results_in, samples_of
 from candor.evaluate.statistics import Figure
 from candor.problems import Grade
+from candor.problems.readers import READERS
 
 _SHOWN = 5
 """Answers of each grade on the page; all of them are in the samples file."""
@@ -82,7 +83,7 @@ def _section(result: EvalResult, folder: Path, baseline: Path | None) -> dict[st
         "interval": pictures.interval(figure, theirs) if 0 <= figure.value <= 1 else "",
         "curve": pictures.curve(passes) if len(passes) > 1 else "",
         "histogram": pictures.histogram(lengths) if lengths else "",
-        "answers": _answers(samples),
+        "answers": {} if result.task.name in READERS and READERS[result.task.name].hidden else _answers(samples),
         "file": f"{result.task.label}.samples.jsonl",
     }
 

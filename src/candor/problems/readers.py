@@ -5,10 +5,11 @@ import json
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from candor.errors import ConfigError, DataError
 from candor.problems import sets
@@ -32,12 +33,16 @@ class Reader:
     """What answers look like."""
     version: int = 1
     """Goes up with every change of what is asked or accepted."""
+    hidden: bool = False
+    """Whether its questions may harm, so that no report shows them."""
     test: tuple[str, ...] = ("test",)
     """What the set calls the split that is for evaluation; the first of these that is there."""
     columns: tuple[str, ...] = ()
     """Columns of its CSV or TSV files, where these have no header line."""
     unfold: Callable[[Row], Iterable[Row]] = lambda row: (row,)
     """The questions within a row."""
+    key: Callable[[str], Mapping[str, Any]] = lambda source: {}
+    """Answers by the id of their question, where a set keeps them in a file of their own."""
     holds: Callable[[Row, str], bool] = lambda row, split: True
     """Whether a row is of a split, where one file holds them all."""
 
@@ -81,7 +86,10 @@ def read(name: str, source: str | Path, *, split: str = "test", limit: int | Non
 
 def _questions(reader: Reader, source: str | Path, split: str) -> Iterator[Row]:
     layout = Layout(columns=reader.columns, splits=reader.test if split == "test" else (split,))
+    key = reader.key(str(source))
     for row in read_rows(source, layout):
+        if key:
+            row.fields["answer"] = key.get(str(row.fields.get("id")))
         try:
             json.dumps(row.fields, ensure_ascii=False, default=str).encode()
         except UnicodeEncodeError:
@@ -131,6 +139,12 @@ def _squad(name: str, hub: str, lang: Lang = "en", unanswerable: bool = False) -
     )
 
 
+def _safetybench(lang: Lang) -> Reader:
+    hub, name = f"hf:thu-coai/SafetyBench:dev@{lang}", f"safetybench_{lang}"
+    item, key = sets.safetybench, sets.safetybench_key
+    return Reader(name=name, hub=hub, form="option", item=item, lang=lang, hidden=True, test=(lang,), key=key)
+
+
 _ALL = [
     Reader(name="gsm8k", hub="hf:openai/gsm8k:main", item=sets.gsm8k),
     Reader(name="math", hub="hf:HuggingFaceH4/MATH-500", item=sets.math),
@@ -152,6 +166,8 @@ _ALL = [
     ),
     _truthfulqa(1),
     _truthfulqa(2),
+    _safetybench("en"),
+    _safetybench("zh"),
     _squad("squad", "hf:rajpurkar/squad"),
     _squad("squad2", "hf:rajpurkar/squad_v2", unanswerable=True),
     _squad("xquad_en", "hf:google/xquad:xquad.en"),

@@ -6,8 +6,10 @@ problem that nobody can get right, so that it is counted.
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+from candor import files
 from candor.errors import DataError
 from candor.problems.code import Tests
 from candor.problems.golds import Choice, Maths, NoAnswer, Spans
@@ -142,6 +144,27 @@ def lettered(row: Row) -> Question:
         str(row.fields.get("explanation") or ""),
         options=letters,
     )
+
+
+def safetybench(row: Row) -> Question:
+    """A question on safety with two to five options, of which the index of the right one is given."""
+    fields = {"question": text(row, "question"), "choices": value(row, "options"), "answer": value(row, "answer")}
+    return lettered(Row(fields, row.where, row.origin))
+
+
+def safetybench_key(source: str) -> dict[str, Any]:
+    """The answers that stand beside `test_zh.json` in `test_answers_zh.json`; none where the rows have their own."""
+    path = Path(source)
+    if not path.name.startswith("test_"):
+        return {}
+    answers = path.with_name(path.name.replace("test_", "test_answers_", 1))
+    if not answers.is_file():
+        raise DataError(f"{path} has its answers in {answers.name}, which is not beside it; put it there")
+    found = files.read_json(answers)
+    try:
+        return {number: one["answer"] for number, one in found.items()}
+    except (AttributeError, TypeError, KeyError):
+        raise DataError(f"{answers} is no object of answers by question; replace it by the published file") from None
 
 
 def truthfulqa(row: Row, *, mc: int) -> Question:
