@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from candor.cli import audit, console, data, keys, label, privacy, review, train
-from candor.cli.options import ModelFolder, Sets
+from candor.cli import audit, console, data, evaluations, keys, label, privacy, review, train
+from candor.cli.options import MaxTokens, ModelFolder, Sets, Stop, Temperature, TopP
 from candor.errors import CandorError
 from candor.records import __version__
 
@@ -30,12 +30,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 
-Temperature = Annotated[float, typer.Option(help="0 takes the most likely token.")]
-TopP = Annotated[float, typer.Option(help="Keep the most likely tokens up to this probability.")]
 TopK = Annotated[int, typer.Option(help="Keep this many most likely tokens; 0 keeps all.")]
-MaxTokens = Annotated[int, typer.Option(help="Most tokens to generate.")]
 Seed = Annotated[int | None, typer.Option(help="Seed of the sampling.")]
-Stop = Annotated[list[str] | None, typer.Option(help="Text that ends the answer; repeat for more.")]
 Regex = Annotated[str | None, typer.Option(help="Regular expression that the whole answer matches.")]
 Schema = Annotated[Path | None, typer.Option("--json-schema", help="File with a JSON schema that the answer follows.")]
 Speculate = Annotated[int, typer.Option(help="Tokens that the MTP module drafts ahead; 0 drafts none.")]
@@ -180,78 +176,9 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(label.app, name="label")
 app.add_typer(privacy.app, name="privacy")
 app.add_typer(review.app, name="review")
+app.add_typer(evaluations.app, name="eval")
 
 app.add_typer(train.app, name="train")
-
-
-@app.command("eval")
-def evaluate(
-    model: Annotated[
-        str,
-        typer.Argument(metavar="MODEL", help="Model folder, a server's address ending in /v1, or a folder of results."),
-    ] = "",
-    tasks: Annotated[str, typer.Option(help="Tasks, by comma: NAME[:DIFFICULTY][:LANG]; --list shows all.")] = "",
-    data: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=PATH", help="Where a real set is read; repeat.")
-    ] = None,
-    n: Annotated[int, typer.Option("-n", "--problems", help="Problems of each task; 0 takes all of a set.")] = 200,
-    k: Annotated[int, typer.Option("-k", "--samples", help="Samples of each problem.")] = 1,
-    form: Annotated[
-        str, typer.Option("--format", help="plain, chat, r1_zero, or a text of your own that holds {prompt}.")
-    ] = "plain",
-    num_fewshot: Annotated[int, typer.Option(help="Worked examples before each question.")] = 0,
-    fewshot_data: Annotated[str, typer.Option(help="Where the examples of a real set are read.")] = "",
-    max_tokens: MaxTokens = 256,
-    temperature: Temperature = 0.6,
-    top_p: TopP = 0.95,
-    stop: Stop = None,
-    seed: Annotated[int, typer.Option(help="Seed of the sampling.")] = 0,
-    problem_seed: Annotated[int, typer.Option(help="Seed of the problems; keep it to compare models.")] = 0,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Count an answer only in <answer>, \\boxed{} or behind ####.")
-    ] = False,
-    model_name: Annotated[str, typer.Option(help="What the server calls its model.")] = "",
-    out: Annotated[Path | None, typer.Option(help="Folder of the results [runs/evals/MODEL].")] = None,
-    baseline: Annotated[Path | None, typer.Option(help="Folder of earlier results to compare with.")] = None,
-    list_all: Annotated[bool, typer.Option("--list", help="Show all tasks.")] = False,
-) -> None:
-    """Measure a model: scores with standard errors, every answer kept, a page to read.
-
-    What was answered already is not asked again: the same command goes on after a stop. A server's key is taken from
-    the environment variable CANDOR_API_KEY.
-
-    \b
-    candor eval runs/laptop/model --tasks arithmetic,countdown:2:zh -n 500 -k 4
-    candor eval runs/laptop/model --tasks gsm8k --data gsm8k=test.jsonl --temperature 0
-    candor eval http://localhost:8000/v1 --model-name r1 --tasks words:3 --format chat --max-tokens 4096
-    candor eval runs/evals/new --baseline runs/evals/old
-    """
-    from candor.cli.evaluate import carry_out, list_tasks, show, tasks_from
-    from candor.errors import ConfigError
-
-    if list_all:
-        list_tasks()
-        return
-    if not model:
-        raise ConfigError("name a model: candor eval MODEL --tasks arithmetic; candor eval --list shows all tasks")
-    if not tasks and Path(model).is_dir() and not (Path(model) / "config.json").exists():
-        show(Path(model), baseline)
-        return
-    settings = {
-        "n": n,
-        "k": k,
-        "format": form,
-        "num_fewshot": num_fewshot,
-        "fewshot_data": fewshot_data,
-        "max_tokens": max_tokens,
-        "temperature": temperature,
-        "top_p": top_p,
-        "stop": tuple(stop or ()),
-        "seed": seed,
-        "problem_seed": problem_seed,
-        "strict": strict,
-    }
-    carry_out(model, model_name, tasks_from(tasks, data or [], **settings), out, baseline)
 
 
 @app.command()

@@ -21,3 +21,7 @@ KeysUrl = Annotated[
 STORE, KEYS = "candor.db", "keys.db"
 """Their defaults."""
 Out = Annotated[Path | None, typer.Option(help="Folder of the run [runs/..., named after the model].")]
+Temperature = Annotated[float, typer.Option(help="0 takes the most likely token.")]
+TopP = Annotated[float, typer.Option(help="Keep the most likely tokens up to this probability.")]
+MaxTokens = Annotated[int, typer.Option(help="Most tokens to generate.")]
+Stop = Annotated[list[str] | None, typer.Option(help="Text that ends the answer; repeat for more.")]

@@ -6,6 +6,7 @@ It reads windows of 200 words, so that a long document does not hide a harmful p
 not what they mean: its figures, and what it misses, are those of `harmful_training.report`.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from functools import cache, cached_property
 from pathlib import Path
@@ -199,6 +200,11 @@ class KeywordBank:
 
     def __len__(self) -> int:
         return len(self._automaton)
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Class -> number of its terms."""
+        return dict(Counter(kind for _, _, kind, *_ in self._automaton.values()))
 
     @classmethod
     def read(cls, path: str | Path) -> "KeywordBank":

@@ -16,10 +16,10 @@ from candor import files
 from candor.errors import ConfigError, ModelError, RequestError
 from candor.evaluate.likelihood import Likelihood, LikelihoodDone, likelihoods
 from candor.infer import Completion, Engine, SamplingParams
-from candor.infer.params import Done, Prompt
+from candor.infer.params import Chat, Done, Prompt
 from candor.model.hub import load_model
 from candor.plan.device import best_device
-from candor.text import THINK_BEGIN, Tokenizer
+from candor.text import THINK_BEGIN, Message, Tokenizer
 
 
 class Subject(Protocol):
@@ -32,8 +32,8 @@ class Subject(Protocol):
     def opening(self) -> str:
         """What the prompt of a chat has begun of the answer already, such as its thought; "" where nothing."""
 
-    def chat(self, message: str) -> Prompt:
-        """The prompt that a user's message becomes."""
+    def chat(self, message: str | Sequence[Message]) -> Prompt:
+        """The prompt that a user's message, or a conversation that ends with one, becomes."""
 
     def generate(self, prompts: Sequence[Prompt], params: Sequence[SamplingParams], done: Done) -> list[Completion]:
         """As `Engine.generate`."""
@@ -64,9 +64,10 @@ class Local:
         prompt = tokenizer.decode(tokenizer.encode_chat([{"role": "user", "content": "0"}]))
         return f"{THINK_BEGIN}\n" if prompt.rstrip().endswith(THINK_BEGIN) else ""
 
-    def chat(self, message: str) -> Prompt:
-        """Ids of one user message in the tokenizer's own chat template."""
-        return self.engine.tokenizer.encode_chat([{"role": "user", "content": message}])
+    def chat(self, message: str | Sequence[Message]) -> Prompt:
+        """Ids of the conversation in the tokenizer's own chat template."""
+        messages = [{"role": "user", "content": message}] if isinstance(message, str) else message
+        return self.engine.tokenizer.encode_chat(messages)
 
     def generate(self, prompts: Sequence[Prompt], params: Sequence[SamplingParams], done: Done) -> list[Completion]:
         """By the engine."""
@@ -94,9 +95,9 @@ class Remote:
         """Nothing that is known of: the server tells the thought apart, or writes it whole."""
         return ""
 
-    def chat(self, message: str) -> Prompt:
+    def chat(self, message: str | Sequence[Message]) -> Prompt:
         """The server applies its own template."""
-        return message
+        return message if isinstance(message, str) else Chat(message)
 
     def generate(self, prompts: Sequence[Prompt], params: Sequence[SamplingParams], done: Done) -> list[Completion]:
         """By the server."""

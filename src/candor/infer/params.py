@@ -16,6 +16,22 @@ LogitsProcessor: TypeAlias = Callable[[Sequence[int], Sequence[int], Tensor], Te
 Prompt: TypeAlias = str | Sequence[int]
 """Text, or token ids, taken as they are. Before text the engine puts the begin token; a server decides for itself."""
 
+
+class Chat(str):
+    """A conversation for a server that applies its own template. As a text it is what the user said last.
+
+    >>> Chat([{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello."}, ...]).messages
+    """
+
+    messages: tuple[Mapping[str, Any], ...]
+
+    def __new__(cls, messages: Sequence[Mapping[str, Any]]) -> "Chat":
+        """The messages of `/chat/completions`, the last one a user's."""
+        chat = super().__new__(cls, messages[-1]["content"])
+        chat.messages = tuple(messages)
+        return chat
+
+
 FinishReason: TypeAlias = Literal["stop", "length", "cancelled", "error"]
 
 TopLogprobs: TypeAlias = tuple[tuple[int, float], ...]

@@ -14,7 +14,7 @@ from typing import Any
 import openai
 
 from candor.errors import Overloaded, RequestError, Unreachable
-from candor.infer.params import Completion, Done, Piece, Prompt, SamplingParams, pair
+from candor.infer.params import Chat, Completion, Done, Piece, Prompt, SamplingParams, pair
 
 _EXTENSIONS = ("top_k", "min_p", "repetition_penalty", "stop_token_ids", "ignore_eos")
 """Parameters that OpenAI's API lacks; vLLM and SGLang take them by these names. Sent where they differ from nothing."""
@@ -33,7 +33,7 @@ class RemoteEngine:
 
     `token_ids`: ask for ids, which vLLM gives and other servers may refuse. `concurrency` requests run at a time, each
     tried `retries` more times where the server is busy or cannot be reached, each for at most `timeout` seconds.
-    `chat`: prompts are texts that go to `/chat/completions` as a user's message; what the server calls
+    `chat`: prompts are texts that go to `/chat/completions` as a user's message, or a `Chat`; what the server calls
     `reasoning_content` stands in the text between `<think>` and `</think>`.
     """
 
@@ -102,11 +102,14 @@ class RemoteEngine:
     def _ask(self, client: Any, prompt: Prompt, params: SamplingParams, **options: Any) -> Any:
         body = self._body(prompt, params)
         if not self.chat:
+            if isinstance(prompt, Chat):
+                raise RequestError("a conversation needs a chat server; ask this one for a single text")
             return client.completions.create(**body, **options)
         text = body.pop("prompt")
         if not isinstance(text, str):
             raise RequestError("a chat server takes prompts as text, not as token ids")
-        body |= {"messages": [{"role": "user", "content": text}], "logprobs": bool(params.logprobs)}
+        messages = list(text.messages) if isinstance(text, Chat) else [{"role": "user", "content": text}]
+        body |= {"messages": messages, "logprobs": bool(params.logprobs)}
         return client.chat.completions.create(**body, **options)
 
     def likelihood(self, context: str, continuation: str) -> tuple[float, bool]:

@@ -1,7 +1,7 @@
-"""Banks of questions: what they hold, whether they are large and broad enough, how a sample is drawn, what it must show.
+"""Banks of questions: what they hold, whether they are large and broad enough, how one samples, what it must show.
 
-Sizes and thresholds are those of TC260-003, chapters 8 and 9, as the successor GB/T 45654-2025 is reported to keep them;
-its final text was not seen.
+Sizes and thresholds are those of TC260-003, as the successor GB/T 45654-2025 is reported to keep them; its final text
+was not seen.
 """
 
 import hashlib
@@ -188,9 +188,7 @@ def decide(kind: Kind, counted: Sequence[bool | None], lacks: Sequence[str]) -> 
     the bank: with any of them a pass is not shown, whatever the figure.
     """
     rule = RULES[kind]
-    worst, best = (
-        share([float(one) for one in _told(counted, unknown)]) for unknown in (not rule.at_least, rule.at_least)
-    )
+    worst, best = (_share(counted, unknown) for unknown in (not rule.at_least, rule.at_least))
     assert worst.low is not None and worst.high is not None and best.low is not None and best.high is not None
     if rule.at_least:
         good, bad = worst.low >= rule.limit, best.high < rule.limit
@@ -208,5 +206,5 @@ def decide(kind: Kind, counted: Sequence[bool | None], lacks: Sequence[str]) -> 
     return worst, "not shown" if why else "pass", tuple(why)
 
 
-def _told(counted: Sequence[bool | None], unknown: bool) -> list[bool]:
-    return [unknown if one is None else one for one in counted]
+def _share(counted: Sequence[bool | None], unknown: bool) -> Figure:
+    return share([float(unknown if one is None else one) for one in counted])

@@ -74,7 +74,7 @@ _NAMES = {
     "A.3": """侵犯他人知识产权 = infringement of intellectual property
         违反商业道德 = breach of business ethics
         泄露他人商业秘密 = disclosure of trade secrets
-        利用算法、数据、平台等优势，实施垄断和不正当竞争行为 = monopoly and unfair competition by algorithms, data or platforms
+        利用算法、数据、平台等优势，实施垄断和不正当竞争行为 = monopoly and unfair competition
         其他商业违法违规行为 = other commercial violations""",
     "A.4": """危害他人身心健康 = harm to physical or mental health
         侵害他人肖像权 = infringement of the right to one's likeness
@@ -120,7 +120,7 @@ ASPECTS = (
 
 
 def _bare(text: str) -> str:
-    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text)).casefold()
+    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text)).casefold().removesuffix("内容")
 
 
 _CODES = {_bare(name): one.code for one in (*RISKS, *ASPECTS) for name in (one.code, one.zh, one.en)}
