@@ -1,7 +1,7 @@
 """`candor eval`: tasks by default, and `safety`, `risks` and `garak` by name."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -9,21 +9,18 @@ from typer.core import TyperGroup
 from candor.cli import console
 from candor.cli.options import MaxTokens, Stop, Temperature, TopP
 
-if TYPE_CHECKING:
-    from click import Command, Context
-
 _TASKS = "tasks"
 
 
 class _Group(TyperGroup):
     """What names no command is for the tasks: `candor eval MODEL --tasks ...` was there first."""
 
-    def parse_args(self, ctx: "Context", args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """With the command of the tasks put in where none is named."""
         named = bool(args) and args[0] in self.commands and args[0] != _TASKS
         return super().parse_args(ctx, args if named else [_TASKS, *args])
 
-    def resolve_command(self, ctx: "Context", args: list[str]) -> "tuple[str | None, Command | None, list[str]]":
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Without a name for the tasks, as in the usage that people see."""
         name, command, rest = super().resolve_command(ctx, args)
         return (None if name == _TASKS else name), command, rest

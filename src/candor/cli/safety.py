@@ -1,5 +1,6 @@
 """What `candor eval safety` does and shows: ids, classes and counts, never a question or an answer."""
 
+import dataclasses
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from candor.evaluate.safety.asking import Asking, asker, responder
 from candor.evaluate.safety.attacks import ATTACKS, attack_of
 from candor.evaluate.safety.audit import Agreement, Audit, SafetyResult, audit, overall, together, write_audit
 from candor.evaluate.safety.bank import KINDS, RULES, Bank, Outcome, shortfalls
-from candor.evaluate.safety.classes import ASPECTS, RISKS, name_of
+from candor.evaluate.safety.classes import NAMED, name_of
 from candor.evaluate.safety.garak import read_report
 from candor.evaluate.safety.judges import ClassifierJudge, Judge, KeywordJudge, ModelJudge, PeopleJudge
 from candor.evaluate.safety.made import made_banks
@@ -119,7 +120,7 @@ def _columns(text: str, labels: dict[str, str]) -> Columns:
         if not equals or name not in ("prompt", "label", "id", "before"):
             raise ConfigError(f"--columns {part!r}: write prompt=COLUMN, label=, id= or before=, with commas between")
         given[name] = (*given.get(name, ()), column)
-    return Columns(**given, labels=labels)  # type: ignore[arg-type]
+    return dataclasses.replace(Columns(labels=labels), **given)
 
 
 def _labels(path: Path | None) -> dict[str, str]:
@@ -225,7 +226,7 @@ def list_all() -> None:
         said = f"{rule.size:,} questions, {rule.sample:,} in a test, {sign} {rule.limit:.0%} {rule.figure}"
         terminal.say(f"  {kind}: {said}")
     terminal.say("\nclasses and aspects", "bold")
-    terminal.table([[f"  {one.code}", one.zh, one.en] for one in (*RISKS, *ASPECTS)])
+    terminal.table([[f"  {one.code}", one.zh, one.en] for one in NAMED])
 
 
 def show_scan(path: Path) -> None:

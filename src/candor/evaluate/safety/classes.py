@@ -119,11 +119,15 @@ ASPECTS = (
 """Of which a should-not-refuse bank has questions."""
 
 
+NAMED: tuple[Risk | Aspect, ...] = (*RISKS, *ASPECTS)
+"""Both."""
+
+
 def _bare(text: str) -> str:
     return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text)).casefold().removesuffix("内容")
 
 
-_CODES = {_bare(name): one.code for one in (*RISKS, *ASPECTS) for name in (one.code, one.zh, one.en)}
+_CODES = {_bare(name): one.code for one in NAMED for name in (one.code, one.zh, one.en)}
 
 
 def code_of(name: str) -> str | None:
@@ -137,7 +141,7 @@ def code_of(name: str) -> str | None:
 
 def name_of(code: str) -> tuple[str, str]:
     """Chinese and English name of a class or aspect; the code itself for a label of another kind."""
-    for one in (*RISKS, *ASPECTS):
+    for one in NAMED:
         if one.code == code:
             return one.zh, one.en
     return code, code

@@ -258,6 +258,6 @@ def _draft(kind: Kind, exchange: Exchange) -> Draft:
         original=(exchange.replies[-1] or "").replace("\0", "\ufffd"),
         method="prompted",
         lang=exchange.item.lang,
-        problem=exchange.item.id,
+        problem=f"{kind}/{exchange.item.id}",
         family=_family(kind),
     )

@@ -19,7 +19,7 @@ _PAIRS = """
 兴興 许許 续續 选選 学學 寻尋 训訓 压壓 严嚴 盐鹽 验驗 阳陽 养養 样樣 药藥 业業 医醫 仪儀 义義 艺藝 忆憶 异異
 译譯 银銀 隐隱 应應 营營 拥擁 优優 忧憂 邮郵 犹猶 鱼魚 语語 员員 远遠 愿願 约約 阅閱 运運 杂雜 赃贓 择擇 责責
 贼賊 诈詐 债債 战戰 张張 账賬 赵趙 这這 针針 诊診 阵陣 证證 织織 职職 执執 纸紙 质質 种種 众眾 专專 转轉 装裝
-状狀 资資 总總 组組
+状狀 资資 总總 组組 题題 错錯 简簡 纯純 赢贏 泪淚 锁鎖
 """
 TRADITIONAL = {ord(pair[0]): pair[1] for pair in _PAIRS.split()}
 """Code point of a simplified character -> its traditional form."""
