@@ -159,7 +159,7 @@ def test_help_has_examples_that_parse(name: str, candor_command: Command) -> Non
     code, out, _ = candor_command("eval", *filter(None, [name]), "--help")
     start = f"candor eval {name}".strip()
     examples = [line.strip() for line in out.splitlines() if line.strip().startswith(start)]
-    assert code == 0 and examples and (name or "Usage: candor eval [OPTIONS] [MODEL]" in " ".join(out.split()))
+    assert code == 0 and examples and (name or "candor eval [OPTIONS] [MODEL]" in " ".join(out.split()))
     for example in examples:
         for option in (word for word in shlex.split(example.rstrip("\\")) if word.startswith("--")):
             assert f"{option} " in out, option
