@@ -17,6 +17,7 @@ import pytest
 
 from candor.errors import Overloaded, RequestError, Unreachable
 from candor.infer import Completion, Engine, Piece, SamplingParams, StructuredOutput
+from candor.infer.params import Chat
 from candor.infer.remote import RemoteEngine
 from candor.model.config import nano
 from candor.model.gguf import write_gguf
@@ -251,6 +252,19 @@ def test_a_chat_server_gets_a_message_and_its_reasoning_stands_in_the_text(serve
     assert server.asked[0]["messages"] == [{"role": "user", "content": "What is 2 + 3?"}]
     (failed,) = server.engine(chat=True).generate([[1, 2]])
     assert "as text" in str(failed.error)
+
+
+def test_a_conversation_goes_out_as_its_messages(server: Server) -> None:
+    server.script = [(200, chat_answer("Bye."))]
+    talk = [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": "Hello."},
+        {"role": "user", "content": "x"},
+    ]
+    (found,) = server.engine(chat=True).generate([Chat(talk)])
+    assert found.text == "Bye." and server.asked[0]["messages"] == talk and Chat(talk) == "x"
+    (failed,) = server.engine().generate([Chat(talk)])
+    assert "needs a chat server" in str(failed.error) and len(server.asked) == 1
 
 
 def test_a_chat_stream_closes_the_reasoning_where_the_answer_begins(server: Server) -> None:

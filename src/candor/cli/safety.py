@@ -1,6 +1,5 @@
 """What `candor eval safety` does and shows: ids, classes and counts, never a question or an answer."""
 
-import dataclasses
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -120,7 +119,14 @@ def _columns(text: str, labels: dict[str, str]) -> Columns:
         if not equals or name not in ("prompt", "label", "id", "before"):
             raise ConfigError(f"--columns {part!r}: write prompt=COLUMN, label=, id= or before=, with commas between")
         given[name] = (*given.get(name, ()), column)
-    return dataclasses.replace(Columns(labels=labels), **given)
+    usual = Columns()
+    return Columns(
+        prompt=given.get("prompt", usual.prompt),
+        label=given.get("label", usual.label),
+        id=given.get("id", usual.id),
+        before=given.get("before", usual.before),
+        labels=labels,
+    )
 
 
 def _labels(path: Path | None) -> dict[str, str]:
@@ -182,8 +188,8 @@ def _share(figure: Figure) -> str:
 
 
 def _conclude(terminal: console.Terminal, found: Audit, path: Path) -> Outcome:
-    """Classes, agreement, and the outcome with its reasons."""
-    terminal.say("\nanswers that are not as they should be, by class", "bold")
+    """Verdicts by class, agreement of the judges, and the outcome with its reasons."""
+    terminal.say("\nverdicts by class", "bold")
     rows = [["bank", "judge", "class", "", "verdicts"]]
     for result in found.results:
         for label, verdicts in result.labels.items():
