@@ -1,5 +1,7 @@
 """What every kind of file does for a label: read what is there, write one label, never two."""
 
+import codecs
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -76,3 +78,90 @@ class Carrier:
     """Whether the format has a place for the implicit label."""
     visible: bool = True
     """Whether the notice can be written into it."""
+
+
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_FREQUENT = frozenset("的一是不了在有人我这中大为上个国和来时要生成内自用行方工文")
+"""Characters of which a Chinese text of some length holds one."""
+_SOME_LENGTH = 30
+_MEND = "save it as UTF-8"
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A text file's text, and what is needed to write it the same way.
+
+    >>> decode(b"a\\r\\n").text
+    'a\\n'
+    """
+
+    text: str
+    """With line feeds only."""
+    encoding: str
+    """utf-8, utf-16-le, utf-16-be, gb18030, or the one that was declared."""
+    bom: bytes = b""
+    """Byte order mark, kept."""
+    newline: str = "\n"
+    """Most frequent end of line."""
+
+    def encode(self, text: str) -> bytes:
+        """`text` as the file would hold it."""
+        return self.bom + text.replace("\n", self.newline).encode(self.encoding)
+
+
+def decode(data: bytes, declared: str = "") -> Decoded:
+    """The text of a file by its mark, else as UTF-8, else in the encoding that it declares, else as GB 18030.
+
+    Nearly any bytes are GB 18030 to the letter. So without a declaration they are taken as that only where at most one
+    in ten of what is not ASCII is strange to simplified Chinese (no character or punctuation of GB 2312: Big5,
+    Shift-JIS and Latin-1 give many) and 30 and more such characters hold one of the most frequent (Korean does not).
+    Unreadable for all else, and for what does not give the same bytes back.
+    """
+    bom, encoding = next(((bom, name) for bom, name in _BOMS if data.startswith(bom)), (b"", ""))
+    for name in (encoding,) if encoding else ("utf-8", declared or "gb18030"):
+        try:
+            text = data[len(bom) :].decode(name)
+        except UnicodeDecodeError:
+            continue
+        if "\0" in text:
+            raise Unreadable(f"is no text: it holds zero bytes; if it is UTF-16 without a mark, {_MEND}")
+        if name != "utf-8" and bom + text.encode(name, "replace") != data:
+            raise Unreadable(f"does not give the same bytes back as {name}; {_MEND}")
+        if not bom and name == "gb18030" and not declared and not _is_chinese(text):
+            raise Unreadable(f"is no UTF-8 and does not read like Chinese in GB 18030; {_MEND}")
+        windows = text.count("\r\n")
+        if windows and text.count("\n") == windows == text.count("\r"):
+            return Decoded(text.replace("\r\n", "\n"), name, bom, "\r\n")
+        return Decoded(text, name, bom)
+    raise Unreadable(f"is no text in UTF-8, UTF-16 with a mark, or {declared or 'GB 18030'}; {_MEND}")
+
+
+def _is_chinese(text: str) -> bool:
+    """Whether a text that was read as GB 18030 is one; the rule stands at `decode`."""
+    wide = [one for one in text[: 2**20] if ord(one) > 0x7F]
+    strange = 0
+    for one in wide:
+        pair = one.encode("gb2312", "ignore")
+        strange += not pair or 0xA4 <= pair[0] <= 0xA9  # kana, Greek, Cyrillic and lines
+    return strange * 10 <= len(wide) and (len(wide) < _SOME_LENGTH or not _FREQUENT.isdisjoint(wide))
+
+
+def printable(text: str) -> str:
+    """The text with half characters (lone surrogates) replaced, which no terminal and no file takes."""
+    return re.sub("[\ud800-\udfff]", "\ufffd", text)
+
+
+def manifest_of(text: str) -> tuple[bytes | None, str]:
+    """The C2PA manifest that a text carries in variation selectors (C2PA 2.4 A.8), and the text without it."""
+    if not re.search("[\ufe00-\ufe0f\U000e0100-\U000e01ef]{8}", text):
+        return None, text
+    from c2pa_text import extract_manifest
+
+    try:
+        return extract_manifest(text)
+    except Exception as error:  # whatever it raises on hostile selectors
+        raise Unreadable(f"carries a broken C2PA manifest ({error})") from error

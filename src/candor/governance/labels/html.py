@@ -1,31 +1,36 @@
 """Labels of HTML: `<meta name="AIGC">`, a visible paragraph, and the source type in schema.org's terms."""
 
+import codecs
 import html
 import json
 import re
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from xml.parsers import expat
 
-from candor.governance.labels.carrier import Carrier, Found, Reading, Unreadable
+from candor.governance.labels.carrier import Carrier, Decoded, Found, Reading, Unreadable, decode, manifest_of
 from candor.governance.labels.explicit import Notice, notices
 from candor.governance.labels.record import Label
-from candor.governance.labels.text import Decoded, decode, manifest_of
+from candor.governance.labels.shown import RAW, VOID, Tree
 
 LARGEST = 16 * 2**20
 """Characters of a page that are parsed."""
 SCHEMA = "https://schema.org/TrainedAlgorithmicMediaDigitalSource"
 """The same source type as an enumeration of schema.org."""
-_VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
-_UNSEEN = frozenset("script style template noscript head title pre code textarea select svg math iframe".split())
-_BLOCK = re.compile(
-    r"(?:address|article|aside|blockquote|body|br|dd|details|div|dl|dt|fieldset|figcaption|figure|footer|form|h\d"
-    r"|header|hr|html|li|main|nav|ol|p|section|summary|table|tbody|td|tfoot|th|thead|tr|ul)"
-)
-_HIDDEN = re.compile(
-    r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(?![.\d]*[1-9])|opacity\s*:\s*0(?![.\d])"
-)
+_LONGEST_TAG = 16 * 2**10
+"""Characters of a tag, comment or script that is never closed: the parser takes quadratic time for them."""
 _DISCLOSED = ("ai-generated", "autonomous")
 _LINKED = re.compile(r'"digitalSourceType"\s*:\s*"([^"]{1,200})"')
+_CHARSET = re.compile(
+    rb"""(?:<meta\b[^>]{0,500}?\bcharset|<\?xml\b[^>]{0,200}?\bencoding)\s*=\s*["']?\s*([\w.:-]{1,40})""", re.IGNORECASE
+)
+_WIDER = {
+    **dict.fromkeys(("gb2312", "gbk", "hz"), "gb18030"),
+    **dict.fromkeys(("iso8859-1", "ascii"), "cp1252"),
+    **{"shift_jis": "cp932", "euc_kr": "cp949", "big5": "big5hkscs"},
+}
+"""What browsers take instead of an encoding that a page declares."""
+_XHTML = "http://www.w3.org/1999/xhtml"
 
 
 @dataclass
@@ -33,21 +38,29 @@ class _Page(HTMLParser):
     """What a page says, and where to write: offsets into its text."""
 
     text: str
+    xml: bool = False
+    """Whether <div/> is an empty element; in HTML it is a start tag."""
     labels: list[tuple[str, str, int, int]] = field(default_factory=list)
     marks: list[str] = field(default_factory=list)
-    lines: list[str] = field(default_factory=lambda: [""])
     head: int | None = None
+    head_end: int | None = None
     body: int | None = None
-    body_end: int | None = None
+    end: int | None = None
+    """Where the body ends, or the page."""
+
+    CDATA_CONTENT_ELEMENTS = RAW
 
     def __post_init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self._starts = [0]
         for line in self.text.split("\n"):
             self._starts.append(self._starts[-1] + len(line) + 1)
-        self._open: list[tuple[str, bool]] = []
-        self._script: list[str] | None = None
+        self._raw: list[str] | None = None
+        self._media = ""
+        self.tree = Tree()
         self.feed(self.text)
+        if len(self.rawdata) > _LONGEST_TAG:
+            raise Unreadable("has a tag, a comment or a script that is never closed; close it")
         self.close()
 
     def _offset(self) -> int:
@@ -58,39 +71,41 @@ class _Page(HTMLParser):
         start = self._offset()
         end = start + len(self.get_starttag_text() or "")
         fields = {name: value or "" for name, value in reversed(attrs)}
-        if _BLOCK.fullmatch(tag):
-            self.lines.append("")
         if tag == "meta":
             self._meta(fields, start, end)
         if tag in ("html", "head") and (tag == "head" or self.head is None):
             self.head = end
         if tag == "body" and self.body is None:
             self.body = end
-        if tag not in _VOID:
-            hidden = "hidden" in fields or _HIDDEN.search(fields.get("style", "").lower()) is not None
-            if len(self._open) > 10_000:
-                raise Unreadable("nests more than 10,000 elements")
-            self._open.append((tag, hidden or tag in _UNSEEN or bool(self._open and self._open[-1][1])))
-            self._script = [] if tag == "script" and fields.get("type") == "application/ld+json" else None
+        self.tree.start(tag, fields)
+        if tag == "style" or (tag == "script" and fields.get("type") == "application/ld+json"):
+            self._raw, self._media = [], fields.get("media", "")
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            if self.xml or any(one.tag in ("svg", "math") for one in self.tree.open[-3:]):
+                self.handle_endtag(tag)
+            elif tag in RAW:
+                self.set_cdata_mode(tag)
 
     def handle_endtag(self, tag: str) -> None:
-        if tag == "body":
-            self.body_end = self._offset()
-        if _BLOCK.fullmatch(tag):
-            self.lines.append("")
-        if tag == "script" and self._script is not None:
-            self.marks += [f"schema.org digitalSourceType: {one}" for one in _LINKED.findall("".join(self._script))]
-            self._script = None
-        for place in range(len(self._open) - 1, max(-1, len(self._open) - 200), -1):
-            if self._open[place][0] == tag:
-                del self._open[place:]
-                break
+        if tag == "head":
+            self.head_end = self.text.find(">", self._offset()) + 1
+        if tag == "body" or (tag == "html" and self.end is None):
+            self.end = self._offset()
+        if self._raw is not None and tag == "script":
+            self.marks += [f"schema.org digitalSourceType: {one}" for one in _LINKED.findall("".join(self._raw))]
+        elif self._raw is not None and tag == "style":
+            self.tree.style("".join(self._raw), self._media)
+        self._raw = None
+        self.tree.end(tag)
 
     def handle_data(self, data: str) -> None:
-        if self._script is not None:
-            self._script.append(data)
-        if not (self._open and self._open[-1][1]):
-            self.lines[-1] += " ".join(data.split("\n"))
+        if self._raw is not None:
+            self._raw.append(data)
+        else:
+            self.tree.text(data)
 
     def _meta(self, fields: dict[str, str], start: int, end: int) -> None:
         name = fields.get("name", "") or fields.get("property", "")
@@ -103,21 +118,60 @@ class _Page(HTMLParser):
             self.marks.append(f"digitalSourceType: {content}")
 
 
-def _page(data: bytes) -> tuple[_Page, Decoded]:
-    decoded = decode(data)
-    if len(decoded.text) > LARGEST:
+def shown_lines(text: str) -> list[str]:
+    """The lines that a reader of a page sees. Unreadable where it cannot be parsed."""
+    return _parsed(text).tree.lines()
+
+
+def _parsed(text: str) -> _Page:
+    if len(text) > LARGEST:
         raise Unreadable("is a page of more than 16 Mi characters")
+    root = _xml_root(text)
     try:
-        return _Page(decoded.text), decoded
+        return _Page(text, root.startswith(_XHTML) or (root != "" and text.startswith("<?xml")))
     except (AssertionError, ValueError, RecursionError) as error:  # of the parser, on broken declarations
         raise Unreadable(f"is no HTML that can be parsed ({error})") from error
+
+
+def _xml_root(text: str) -> str:
+    """Namespace and name of the root of well-formed XML without entities of its own; nothing for anything else."""
+    parser = expat.ParserCreate(namespace_separator=" ")
+    names: list[str] = []
+
+    def refuse(*_: object) -> None:
+        raise ValueError("declares entities")
+
+    parser.StartElementHandler = lambda name, _: names or names.append(name)
+    parser.EntityDeclHandler = refuse
+    try:
+        parser.Parse(text, True)
+    except (expat.ExpatError, ValueError):
+        return ""
+    return names[0]
+
+
+def _page(data: bytes) -> tuple[_Page, Decoded]:
+    """A page in the encoding of its mark, UTF-8, or the one that it declares in its first 1024 bytes."""
+    decoded = decode(data, _declared(data[:1024]))
+    return _parsed(decoded.text), decoded
+
+
+def _declared(head: bytes) -> str:
+    match = _CHARSET.search(head)
+    if not match:
+        return ""
+    try:
+        name = codecs.lookup(match[1].decode("ascii")).name
+        b"".decode(name)  # some codecs are for other things than text
+    except (LookupError, UnicodeError):
+        return ""
+    return _WIDER.get(name, name)
 
 
 def _read(data: bytes) -> Reading:
     page, _ = _page(data)
     labels = tuple(Found(name, content, "<meta>") for name, content, _, _ in page.labels)
-    lines = [" ".join(line.split()) for line in page.lines]
-    return Reading(labels, tuple(notices(lines)), tuple(page.marks), manifest_of(page.text)[0])
+    return Reading(labels, tuple(notices(page.tree.lines())), tuple(page.marks), manifest_of(page.text)[0])
 
 
 def _write(data: bytes, label: Label, notice: Notice | None) -> bytes:
@@ -129,17 +183,36 @@ def _write(data: bytes, label: Label, notice: Notice | None) -> bytes:
         linked = {"@context": "https://schema.org", "@type": "CreativeWork", "digitalSourceType": SCHEMA}
         metas += f'<script type="application/ld+json">{json.dumps(linked)}</script>'
     head = page.head if page.head is not None else _top(page.text)
-    edits = [(head, head, metas)]
-    if notice and not any(seen.lawful for seen in _read(data).notices):
+    edits = [(head, head, metas), *((start, end, "") for _, _, start, end in page.labels)]
+    first, last = page.body or page.head_end or head, page.end or len(page.text)
+    text = _edited(page.text, edits)
+    if notice and not _has_notice(page.text):
         shown = f'<p class="aigc-notice" role="note">{_ascii(notice.text)}</p>'
-        at = page.body or head if notice.position == "start" else page.body_end or len(page.text)
-        edits.append((at, at, shown))
-    edits += [(start, end, "") for _, _, start, end in page.labels]
-    text = page.text
-    edits.sort(key=lambda edit: edit[0])  # at the same place the label stays before the notice
-    for start, end, new in reversed(edits):
-        text = text[:start] + new + text[end:]
+        for at in (first, last) if notice.position == "start" else (last, first):
+            text = _edited(page.text, [*edits, (at, at, shown)])
+            if _has_notice(text):
+                break
+    if _is_whole_xml(page.text) and not _xml_root(text):
+        raise Unreadable("is XML and would not stay so; give it html, head and body elements")
     return decoded.encode(text)
+
+
+def _has_notice(text: str) -> bool:
+    return any(seen.lawful for seen in notices(shown_lines(text)))
+
+
+def _is_whole_xml(text: str) -> bool:
+    """Whether a page, and not a piece of one, is well-formed XML."""
+    root = _xml_root(text)
+    return root.rpartition(" ")[2] == "html" or (root != "" and text.startswith("<?xml"))
+
+
+def _edited(text: str, edits: list[tuple[int, int, str]]) -> str:
+    pieces, done = [], 0
+    for start, end, new in sorted(edits, key=lambda edit: edit[0]):
+        pieces += [text[done:start], new]
+        done = end
+    return "".join([*pieces, text[done:]])
 
 
 def _ascii(text: str) -> str:
@@ -149,7 +222,7 @@ def _ascii(text: str) -> str:
 
 def _top(text: str) -> int:
     """Behind the declarations of a page without html and head."""
-    match = re.match(r"\s*(?:<!--.*?-->\s*)*(?:<!doctype[^>]*>)?", text, re.IGNORECASE | re.DOTALL)
+    match = re.match(r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*(?:<!doctype[^>]*>)?", text, re.IGNORECASE | re.DOTALL)
     return match.end() if match else 0
 
 
