@@ -1,78 +1,31 @@
 """Labels of plain text (visible lines only) and of Markdown (YAML front matter, TC260-PG-20258A 6.5)."""
 
-import codecs
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import yaml
 
-from candor.governance.labels.carrier import GENERATED, Carrier, Found, Reading, Unreadable
+from candor.governance.labels.carrier import (
+    GENERATED,
+    Carrier,
+    Found,
+    Reading,
+    Unreadable,
+    decode,
+    manifest_of,
+    printable,
+)
 from candor.governance.labels.explicit import Notice, notices, with_notice
+from candor.governance.labels.markdown import shown_lines
 from candor.governance.labels.record import Label
 
-_BOMS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
 _LONGEST_HEAD = 256 * 1024
 """Characters of front matter that are parsed."""
 _END = re.compile(r"(?:---|\.\.\.)[ \t\r]*")
 _SOURCE = "digitalSourceType"
-
-
-@dataclass(frozen=True)
-class Decoded:
-    """A text file's text, and what is needed to write it the same way.
-
-    >>> decode(b"a\\r\\n").text
-    'a\\n'
-    """
-
-    text: str
-    """With line feeds only."""
-    encoding: str
-    """utf-8, utf-16-le, utf-16-be or gb18030."""
-    bom: bytes = b""
-    """Byte order mark, kept."""
-    newline: str = "\n"
-    """Most frequent end of line."""
-
-    def encode(self, text: str) -> bytes:
-        """`text` as the file would hold it."""
-        return self.bom + text.replace("\n", self.newline).encode(self.encoding)
-
-
-def decode(data: bytes) -> Decoded:
-    """Bytes of a text file: by their mark, else UTF-8, else GB 18030; Unreadable where none fits."""
-    bom, encoding = next(((bom, name) for bom, name in _BOMS if data.startswith(bom)), (b"", ""))
-    for name in (encoding,) if encoding else ("utf-8", "gb18030"):
-        try:
-            text = data[len(bom) :].decode(name)
-        except UnicodeDecodeError:
-            continue
-        if "\0" in text:
-            raise Unreadable("is no text: it holds zero bytes")
-        windows = text.count("\r\n")
-        if windows and text.count("\n") == windows == text.count("\r"):
-            return Decoded(text.replace("\r\n", "\n"), name, bom, "\r\n")
-        return Decoded(text, name, bom)
-    raise Unreadable("is no text in UTF-8, UTF-16 with a mark, or GB 18030")
-
-
-def manifest_of(text: str) -> tuple[bytes | None, str]:
-    """The C2PA manifest that a text carries in variation selectors (C2PA 2.4 A.8), and the text without it."""
-    if not re.search("[\ufe00-\ufe0f\U000e0100-\U000e01ef]{8}", text):
-        return None, text
-    from c2pa_text import extract_manifest
-
-    try:
-        return extract_manifest(text)
-    except Exception as error:  # whatever it raises on hostile selectors
-        raise Unreadable(f"carries a broken C2PA manifest ({error})") from error
 
 
 def _refuse_manifest(text: str) -> None:
@@ -91,13 +44,13 @@ def _read_text(data: bytes) -> Reading:
 def _write_text(data: bytes, label: Label, notice: Notice | None) -> bytes:
     decoded = decode(data)
     _refuse_manifest(decoded.text)
-    return decoded.encode(_noticed(decoded.text, notice))
+    if notice is None or _lawful(decoded.text.split("\n")):
+        return data
+    return decoded.encode(with_notice(decoded.text, notice))
 
 
-def _noticed(text: str, notice: Notice | None) -> str:
-    if notice is None or any(seen.lawful for seen in notices(text.split("\n"))):
-        return text
-    return with_notice(text, notice)
+def _lawful(lines: list[str]) -> bool:
+    return any(seen.lawful for seen in notices(lines))
 
 
 # Markdown
@@ -153,35 +106,57 @@ def _entries(node: yaml.MappingNode, lines: list[str]) -> Iterator[tuple[str, An
 def _json_of(node: Any) -> str:
     """A YAML node as JSON text: a mapping of scalars with their types, or the text itself."""
     if isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:str":
-        return str(node.value)
+        return printable(str(node.value))
     if not isinstance(node, yaml.MappingNode):
-        return json.dumps(str(node.value)[:200])
+        return json.dumps(printable(str(node.value)[:200]))
     members = []
     for key, value in node.value:
         if isinstance(value, yaml.ScalarNode):
             text = value.tag == "tag:yaml.org,2002:str"
             number = re.fullmatch(r"-?(?:0|[1-9]\d*)", value.value)
-            written = value.value if not text and number else json.dumps(value.value) if text else "null"
+            written = value.value if not text and number else json.dumps(printable(value.value)) if text else "null"
         else:
             written = "{}"
-        members.append(f"{json.dumps(str(key.value))}:{written}")  # by hand: a key that stands twice must be seen
+        members.append(
+            f"{json.dumps(printable(str(key.value)))}:{written}"
+        )  # by hand: a key that stands twice must be seen
     return "{" + ",".join(members) + "}"
+
+
+def _behind_other_head(text: str) -> str:
+    """A text without front matter that holds no YAML mapping (TOML, a bare line)."""
+    lines = text.split("\n")
+    rule = lines[0].rstrip()
+    if rule not in ("---", "+++"):
+        return text
+    end = next((number for number, line in enumerate(lines[1:], start=1) if line.rstrip() == rule), 0)
+    return "\n".join(lines[end + 1 :]) if end else text
+
+
+def _noticed(body: str, notice: Notice | None) -> str:
+    """The body with the notice where it is seen: at the start where hidden HTML reaches to the end."""
+    if notice is None or _lawful(shown_lines(body)):
+        return body
+    marked = with_notice(body, notice)
+    return marked if _lawful(shown_lines(marked)) else with_notice(body, replace(notice, position="start"))
 
 
 def _read_markdown(data: bytes) -> Reading:
     manifest, text = manifest_of(decode(data).text)
     head = _head(text)
     if head is None:
-        return Reading(notices=tuple(notices(text.split("\n"))), manifest=manifest)
+        return Reading(notices=tuple(notices(shown_lines(_behind_other_head(text)))), manifest=manifest)
     labels = [
-        Found(name, _json_of(value), "front matter") for name, value, _, _ in head.entries if "aigc" in name.lower()
+        Found(printable(name), _json_of(value), "front matter")
+        for name, value, _, _ in head.entries
+        if "aigc" in name.lower()
     ]
     marks = [
-        f"{name}: {value.value}"
+        printable(f"{name}: {value.value}")
         for name, value, _, _ in head.entries
         if name == _SOURCE and isinstance(value, yaml.ScalarNode)
     ]
-    return Reading(tuple(labels), tuple(notices(head.body.split("\n"))), tuple(marks), manifest)
+    return Reading(tuple(labels), tuple(notices(shown_lines(head.body))), tuple(marks), manifest)
 
 
 def _write_markdown(data: bytes, label: Label, notice: Notice | None) -> bytes:
