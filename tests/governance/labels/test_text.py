@@ -210,3 +210,72 @@ def test_a_c2pa_manifest_is_seen_and_not_broken() -> None:
 def test_header() -> None:
     header = disclosure_header('a "model"', "Example", 7)
     assert header == r'mode=ai-originated; model="a \"model\""; provider="Example"; date=@7'
+
+
+@pytest.mark.parametrize("encoding", ["big5", "shift_jis", "euc-jp", "euc-kr", "iso-8859-1", "utf-16-le"])
+def test_text_in_an_encoding_that_cannot_be_told_is_refused(encoding: str) -> None:
+    texts = {
+        "big5": "這是一個測試，用來看看編碼。",
+        "shift_jis": "これはテストです。",
+        "euc-jp": "これはテストです。",
+        "euc-kr": "이것은 한국어로 쓴 글입니다. 부호화를 알 수 없으면 거절해야 합니다. 그래서 조금 길게 씁니다.",
+        "iso-8859-1": "café naïve",
+        "utf-16-le": "这是一段中文",
+    }
+    data = texts[encoding].encode(encoding)
+    for carrier in (TEXT, MARKDOWN, HTML):
+        with pytest.raises(Unreadable, match="save it as UTF-8"):
+            carrier.write(data, label_of(), notice("zh"))
+    with pytest.raises(Unreadable, match="zero bytes"):
+        TEXT.read("plain".encode("utf-16-le"))
+    long = "这是一段用来检验的中文，共有三十多个字，应当照常读取和写回，不得拒绝。朱镕基。"
+    assert decode(long.encode("gbk")).text == long
+
+
+# Bodies and streams that must be refused or seen
+
+
+@pytest.mark.parametrize("text", ['{"a":1,}', '{"a":1,,"b":2}', '{,"a":1}', '{"a":[1,]}'])
+def test_a_comma_too_many_is_no_json(text: str) -> None:
+    for carrier, body in ((JSON, text), (STREAM, f"data: {text}\n\n")):
+        with pytest.raises(Unreadable, match="is no JSON"):
+            carrier.read(body.encode())
+
+
+def test_a_label_inside_a_member_is_seen_and_no_second_one_is_put_on_top() -> None:
+    for body, way in (
+        ({"data": {"AIGC": label_of().values()}}, "inside data"),
+        ({"a": 1, "x": [0, {"y": {"aigc": label_of().values()}}]}, "inside x.1.y"),
+    ):
+        (found,) = JSON.read(json.dumps(body).encode()).labels
+        assert way in found.place and read_value(found.value)[0] == label_of()
+        for carrier, text in ((JSON, json.dumps(body)), (STREAM, f"data: {json.dumps(body)}\n\n")):
+            with pytest.raises(Unreadable, match=f"has its label {way}"):
+                carrier.write(text.encode(), label_of(), notice())
+    twice = f'{{"data":{{"AIGC":{label_of().json()[:-1]},"Label":"2"}}}}}}'
+    assert "twice" in str(read_value(JSON.read(twice.encode()).labels[0].value)[1])
+
+
+def test_a_notice_of_another_meaning_is_not_overwritten() -> None:
+    for value in ('"maintenance at noon"', "null", '["AI生成"]'):
+        with pytest.raises(Unreadable, match="rename it"):
+            JSON.write(f'{{"notice":{value}}}'.encode(), label_of(), notice())
+        assert JSON.write(f'{{"notice":{value}}}'.encode(), label_of(), None)
+
+
+def test_the_labels_of_all_events_are_compared() -> None:
+    events = [{"AIGC": label_of(number).values(), "notice": "AI生成"} for number in ("n1", "n2", "n1")]
+    text = "".join(f"data: {json.dumps(event)}\n\n" for event in events).encode()
+    reading = STREAM.read(text)
+    assert [one.place for one in reading.labels] == ["event 1", "event 2"]
+    assert judge("x", STREAM, reading).status == "noncompliant"
+    assert judge("x", STREAM, STREAM.read(STREAM.write(text, label_of("n3"), notice()))).label == label_of("n3")
+
+
+def test_half_characters_can_be_printed() -> None:
+    value = '{"Label":"1","ContentProducer":"\\ud800"}'
+    body = f'{{"AIGC":{value},"notice":"AI生成 \\udfff","digitalSourceType":"\\ud800","aigc\\ud800":"\\ud800"}}'
+    for reading in (JSON.read(body.encode()), STREAM.read(f"data: {body}\n\n".encode())):
+        for found in reading.labels:
+            (found.name + found.value + str(read_value(found.value))).encode()
+        ("".join(reading.marks) + reading.notices[0].text).encode()

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from candor.errors import ConfigError
-from candor.governance.labels.carrier import GENERATED, Carrier, Found, Reading, Unreadable
+from candor.governance.labels.carrier import GENERATED, Carrier, Found, Reading, Unreadable, decode, printable
 from candor.governance.labels.explicit import Notice, notices
 from candor.governance.labels.record import Label, Problem
-from candor.governance.labels.text import decode
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _SOURCE, _NOTICE = "digitalSourceType", "notice"
+_DEPTH = 8
+"""Levels of objects and lists that are searched for a label."""
 _SAFE = re.compile(r"[\x20-\x7E]*")
 _PLACES = Problem("GB 45438-2025 6.1", "", "put the same label into the first and the last event")
 
@@ -38,25 +39,39 @@ def disclosure_header(model: str, provider: str, at: int) -> str:
 # JSON
 
 
-def _members(text: str) -> Iterator[tuple[str, Any, int, int]]:
-    """Name, value and extent of the members of a JSON object, nothing else parsed twice."""
-    decoder = json.JSONDecoder()
+class _Object(dict[str, Any]):
+    """An object that remembers a name that stands twice."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        self.pairs = pairs
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_Object)
+_Member = tuple[str, Any, int, int]
+"""Name, value and extent of a member."""
+
+
+def _members(text: str) -> Iterator[_Member]:
+    """The members of a JSON object, nothing else parsed twice."""
     at = _skip(text, 0)
     if text[at : at + 1] != "{":
         raise Unreadable("is no JSON object; a list or a value has no place for a label: wrap it in an object")
     at = _skip(text, at + 1)
-    while text[at : at + 1] != "}":
+    more = text[at : at + 1] != "}"
+    while more:
         if text[at : at + 1] != '"':
             raise ValueError(f"no name at character {at}")
         start = at
-        name, at = decoder.raw_decode(text, at)
+        name, at = _DECODER.raw_decode(text, at)
         at = _skip(text, at)
         if text[at : at + 1] != ":":
             raise ValueError(f"no colon at character {at}")
-        value, at = decoder.raw_decode(text, _skip(text, at + 1))
+        value, at = _DECODER.raw_decode(text, _skip(text, at + 1))
         yield name, value, start, at
         at = _skip(text, at)
-        if text[at : at + 1] == ",":
+        more = text[at : at + 1] == ","
+        if more:
             at = _skip(text, at + 1)
         elif text[at : at + 1] != "}":
             raise ValueError(f"no comma at character {at}")
@@ -69,30 +84,66 @@ def _skip(text: str, at: int) -> int:
     return match.end() if match else at
 
 
-def _parsed(text: str) -> list[tuple[str, Any, int, int]]:
+def _parsed(text: str) -> list[_Member]:
     try:
         return list(_members(text))
     except (ValueError, RecursionError) as error:
         raise Unreadable(f"is no JSON ({error!s:.80})") from error
 
 
-def _found(members: list[tuple[str, Any, int, int]], text: str, place: str) -> list[Found]:
-    found = []
-    for name, value, start, end in members:
-        if "aigc" in name.lower():
-            written = text[start:end].partition(":")[2].strip() if not isinstance(value, str) else value
-            found.append(Found(name, written, place))
+def _found(members: list[_Member], where: str) -> list[Found]:
+    """The labels among the members, and those inside other members, with the way there."""
+    found = [Found(printable(name), _json_text(value), where) for name, value, *_ in members if "aigc" in name.lower()]
+    for way, name, value in _nested(members):
+        found.append(Found(printable(name), _json_text(value), f"{where}, inside {way}"))
     return found
 
 
-def _read_json(data: bytes) -> Reading:
-    text = decode(data).text
+def _nested(members: list[_Member]) -> Iterator[tuple[str, str, Any]]:
+    """Way, name and value of what is called AIGC in the values of the other members, _DEPTH levels deep."""
+    waiting = [(printable(name), value, 1) for name, value, *_ in members if "aigc" not in name.lower()]
+    while waiting:
+        way, value, depth = waiting.pop()
+        inner = value.pairs if isinstance(value, _Object) else []
+        yield from ((way, name, one) for name, one in inner if name.lower() == "aigc")
+        if isinstance(value, list):
+            inner = [(str(number), one) for number, one in enumerate(value)]
+        if depth < _DEPTH:
+            waiting += [
+                (f"{way}.{printable(name)}"[:100], one, depth + 1)
+                for name, one in inner
+                if isinstance(one, _Object | list) and name.lower() != "aigc"
+            ]
+
+
+def _json_text(value: Any) -> str:
+    """A value as JSON text, with names that stand twice; a string as it is."""
+    if isinstance(value, str):
+        return printable(value)
+    if not isinstance(value, _Object):
+        return printable(json.dumps(value, ensure_ascii=False))
+    members = (f"{json.dumps(printable(name))}:{_inner(one)}" for name, one in value.pairs)
+    return "{" + ",".join(members) + "}"
+
+
+def _inner(value: Any) -> str:
+    return _json_text(value) if isinstance(value, _Object) else printable(json.dumps(value, ensure_ascii=False))
+
+
+def _reading(text: str, where: str) -> Reading:
     members = _parsed(text)
-    values = {name: value for name, value, _, _ in members}
-    shown = values.get(_NOTICE)
-    marks = (f"{_SOURCE}: {values[_SOURCE]}",) if isinstance(values.get(_SOURCE), str) else ()
-    lines = notices([shown]) if isinstance(shown, str) else []
-    return Reading(tuple(_found(members, text, "the object's members")), tuple(lines), marks)
+    values = {name: value for name, value, *_ in members}
+    shown, source = values.get(_NOTICE), values.get(_SOURCE)
+    marks = (f"{_SOURCE}: {printable(source)}",) if isinstance(source, str) else ()
+    lines = notices([printable(shown)]) if isinstance(shown, str) else []
+    try:
+        return Reading(tuple(_found(members, where)), tuple(lines), marks)
+    except RecursionError:
+        raise Unreadable("has a label that nests too deep") from None
+
+
+def _read_json(data: bytes) -> Reading:
+    return _reading(decode(data).text, "the object's members")
 
 
 def _write_json(data: bytes, label: Label, notice: Notice | None) -> bytes:
@@ -103,10 +154,17 @@ def _write_json(data: bytes, label: Label, notice: Notice | None) -> bytes:
 def _labelled(text: str, label: Label, notice: Notice | None) -> str:
     """A JSON object with the label as its first members, everything else as it was written."""
     members = _parsed(text)
+    for way, name, _ in _nested(members):
+        raise Unreadable(
+            f"has its label inside {way}: {printable(name)!r:.20}; move it to the top of the object, then label again"
+        )
     kept = [one for one in members if "aigc" not in one[0].lower() and one[0] != _SOURCE]
     new: dict[str, Any] = {"AIGC": label.values(), _SOURCE: GENERATED}
-    if notice and all(name != _NOTICE for name, *_ in kept):
+    own = [value for name, value, *_ in kept if name == _NOTICE]
+    if notice and not own:
         new[_NOTICE] = notice.text
+    elif notice and not (isinstance(own[-1], str) and any(seen.lawful for seen in notices([own[-1]]))):
+        raise Unreadable("has a member notice of its own that says something else; rename it, then label again")
     opening = text.index("{") + 1
     gap = text[opening : _skip(text, opening)] if members else ""
     written = [f"{json.dumps(name)}:{json.dumps(value, ensure_ascii=False)}" for name, value in new.items()]
@@ -130,25 +188,30 @@ def _events(text: str) -> list[tuple[int, int, str]]:
 
 
 def _read_stream(data: bytes) -> Reading:
+    """The labels that differ among the events; first and last must have one."""
     events = _events(decode(data).text)
-    first, last = (_read_json(events[place][2].encode()) for place in (0, -1))
+    readings = [_reading(body, f"event {number}") for number, (_, _, body) in enumerate(events, start=1)]
+    first, last = readings[0], readings[-1]
+    labels = {(one.name, one.value): one for reading in reversed(readings) for one in reversed(reading.labels)}
     problems = []
     for where, one in (("first", first), ("last", last)):
-        if not one.labels and (first.labels or last.labels):
+        if labels and not one.labels:
             problems.append(Problem(_PLACES.clause, f"the {where} event has no label", _PLACES.mend))
-    labels = first.labels
-    if [one.value for one in last.labels] != [one.value for one in first.labels]:
-        labels += last.labels
-    return Reading(labels, first.notices or last.notices, first.marks or last.marks, problems=tuple(problems))
+    doubled = first.labels if len(first.labels) > 1 else ()
+    others = tuple(one for one in reversed(labels.values()) if one not in doubled)
+    return Reading(doubled + others, first.notices or last.notices, first.marks or last.marks, problems=tuple(problems))
 
 
 def _write_stream(data: bytes, label: Label, notice: Notice | None) -> bytes:
     decoded = decode(data)
     events = _events(decoded.text)
-    text = decoded.text
-    for start, end, body in dict.fromkeys((events[-1], events[0])):
-        text = text[:start] + _labelled(body, label, notice) + text[end:]
-    return decoded.encode(text)
+    pieces, done = [], 0
+    for place, (start, end, body) in enumerate(events):
+        edge = place in (0, len(events) - 1)
+        if edge or _found(_parsed(body), ""):
+            pieces += [decoded.text[done:start], _labelled(body, label, notice if edge else None)]
+            done = end
+    return decoded.encode("".join([*pieces, decoded.text[done:]]))
 
 
 JSON = Carrier("JSON object", (".json",), "GB 45438-2025 6.1 (members of the body, as in use)", _read_json, _write_json)
