@@ -315,3 +315,101 @@ def _survives_all(carrier: Carrier, data: bytes, rng: random.Random, noise: byte
     survives(carrier, zipped(content | {name: broken(content[name], rng)}))
     survives(carrier, zipped(content | {name: noise}))
     survives(carrier, zipped({key: value for key, value in content.items() if key != name}))
+
+
+# What a reader does not see
+
+
+SPACE = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+
+
+def body(content: str) -> bytes:
+    """A document with this WordprocessingML as its body, and a style H that hides and one that builds on it."""
+    whole = parts(document(["a"]))
+    text = f'<w:document xmlns:w="{SPACE}"><w:body>{content}</w:body></w:document>'
+    styles = (
+        f'<w:styles xmlns:w="{SPACE}"><w:style w:styleId="H"><w:rPr><w:vanish/></w:rPr></w:style>'
+        '<w:style w:styleId="I"><w:basedOn w:val="H"/></w:style><w:style w:styleId="J"><w:basedOn w:val="H"/><w:rPr>'
+        '<w:vanish w:val="0"/></w:rPr></w:style></w:styles>'
+    )
+    return zipped(whole | {"word/document.xml": text.encode(), "word/styles.xml": styles.encode()})
+
+
+def run(run: str = "", paragraph: str = "") -> str:
+    return f"<w:p><w:pPr>{paragraph}</w:pPr><w:r><w:rPr>{run}</w:rPr><w:t>AI生成</w:t></w:r></w:p>"
+
+
+def row(*cells: str) -> str:
+    return f"<w:tr>{''.join(f'<w:tc>{cell}</w:tc>' for cell in cells)}</w:tr>"
+
+
+UNSEEN = {
+    "hidden": run("<w:vanish/>"),
+    "character style": run('<w:rStyle w:val="I"/>'),
+    "paragraph style": run("", '<w:pStyle w:val="H"/>'),
+    "white": run('<w:color w:val="FFFFFF"/>'),
+    "tiny": run('<w:sz w:val="2"/>'),
+    "moved away": f"<w:moveFrom>{run()}</w:moveFrom>",
+    "deleted": f"<w:del>{run()}</w:del>",
+    "a value of a table": f"<w:tbl>{row(run(), '<w:p><w:r><w:t>12</w:t></w:r></w:p>')}</w:tbl>",
+}
+SEEN = {
+    "once hidden": run("<w:rPrChange><w:rPr><w:vanish/></w:rPr></w:rPrChange>"),
+    "shown style": run('<w:rStyle w:val="J"/>'),
+    "shown again": run('<w:rStyle w:val="H"/><w:vanish w:val="0"/>'),
+    "white on black": run('<w:color w:val="FFFFFF"/><w:shd w:fill="000000"/>'),
+    "white in a black cell": "<w:tbl><w:tr><w:tc><w:tcPr><w:shd w:fill='112233'/></w:tcPr>"
+    + run('<w:color w:val="FFFFFF"/>')
+    + "</w:tc></w:tr></w:tbl>",
+    "small": run('<w:sz w:val="14"/>'),
+    "alone in its row": f"<w:tbl>{row(run(), '<w:p/>')}</w:tbl>",
+}
+
+
+@pytest.mark.parametrize("name", [*UNSEEN, *SEEN])
+def test_text_that_is_hidden_in_a_document_is_no_notice(name: str) -> None:
+    assert lawful(DOCX, body(UNSEEN.get(name) or SEEN[name])) == ([] if name in UNSEEN else ["AI生成"])
+
+
+def test_hidden_rows_and_columns_and_values_of_a_table_are_no_notice() -> None:
+    file = openpyxl.Workbook()
+    file.active["B3"] = "AI生成"
+    assert lawful(XLSX, saved(file.save)) == ["AI生成"]
+    file.active.row_dimensions[3].hidden = True
+    assert lawful(XLSX, saved(file.save)) == []
+    file.active.row_dimensions[3].hidden = False
+    file.active.column_dimensions["B"].hidden = True
+    assert lawful(XLSX, saved(file.save)) == []
+    file.active.column_dimensions["B"].hidden = False
+    file.active["C3"] = 12
+    assert lawful(XLSX, saved(file.save)) == []
+
+
+def test_shapes_that_are_hidden_or_off_the_slide_are_no_notice() -> None:
+    file = pptx.Presentation()
+    slide = file.slides.add_slide(file.slide_layouts[6])
+    shape = slide.shapes.add_textbox(0, 0, 10**6, 10**6)
+    shape.text_frame.text = "AI生成"
+    assert lawful(PPTX, saved(file.save)) == ["AI生成"]
+    for left, top in ((-(10**6), 0), (file.slide_width, 0), (0, file.slide_height), (0, -2 * 10**6)):
+        shape.left, shape.top = left, top
+        assert lawful(PPTX, saved(file.save)) == []
+    shape.left = shape.top = 0
+    shape._element.nvSpPr.cNvPr.set("hidden", "1")
+    assert lawful(PPTX, saved(file.save)) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "what"),
+    [
+        (b"D5CDD505", b"D5CDD506", "fmtid"),
+        (b"vt:lpwstr", b"vt:blob", "type is blob"),
+        (b"vt:lpwstr", b"vt:lpstr", "type is lpstr"),
+    ],
+)
+def test_a_property_of_another_form_is_a_problem_and_is_mended(old: bytes, new: bytes, what: str) -> None:
+    content = parts(DOCX.write(document(["a"]), FIRST, notice()))
+    content["docProps/custom.xml"] = content["docProps/custom.xml"].replace(old, new)
+    problems = DOCX.read(zipped(content)).problems
+    assert [one.clause for one in problems] == ["TC260-PG-20258A 6.1"] and what in problems[0].what
+    assert not DOCX.read(DOCX.write(zipped(content), FIRST, notice())).problems

@@ -8,6 +8,7 @@ from candor.governance.labels import xmlbytes
 from candor.governance.labels.carrier import Unreadable
 from candor.governance.labels.explicit import LONGEST, Notice, Position, Seen, notices
 from candor.governance.labels.package import KINDS, STRICT_KINDS, Package
+from candor.governance.labels.paragraphs import OFF, hidden_styles, on_slide, paragraphs
 from candor.governance.labels.xmlbytes import Edit, escape, split
 
 SHEET = "AI生成 AI-generated"
@@ -15,30 +16,31 @@ SHEET = "AI生成 AI-generated"
 BOX = "AIGC notice"
 """Name of the text box that holds the notice of a slide."""
 _SHEET_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.worksheet+xml"
-_CODE = re.compile("code|preformatted|listing", re.IGNORECASE)
 _FIELD_CODE = re.compile(r'&(?:"[^"]*"|K[0-9A-Fa-f]{6}|\d+|[A-Za-z])')
-_OFF = ("0", "false", "off")
 
 
 def document_notices(package: Package, main: str) -> list[Seen]:
     """What stands in a document's text, headers and footers; text in hidden runs and code styles is left out."""
-    found = notices(paragraphs(package.xml(main), main))
+    hidden = hidden_styles(package, main)
+    found = notices(paragraphs(xmlbytes.events(package.xml(main), main), hidden))
     for relation in package.relations(main):
         if relation.kind in ("header", "footer"):
             position: Position = "start" if relation.kind == "header" else "end"
-            lines = paragraphs(package.xml(relation.target), relation.target)
+            read = xmlbytes.events(package.xml(relation.target), relation.target)
+            lines = paragraphs(read, hidden, tables=False)
             found += [Seen(seen.text, position, seen.lawful) for seen in notices(lines)]
     return list(dict.fromkeys(found))
 
 
 def presentation_notices(package: Package, main: str) -> list[Seen]:
-    """What stands on a presentation's slides, hidden ones left out, and the same words once."""
+    """What stands on a presentation's slides, hidden ones and shapes left out, and the same words once."""
     lines = []
+    size = _size(package, main)
     for name in _slides(package, main):
         data = package.xml(name)
         _, _, attributes, _ = next(iter(xmlbytes.events(data, name)))
-        if attributes.get("show") not in _OFF:
-            lines += paragraphs(data, name)
+        if attributes.get("show") not in OFF:
+            lines += paragraphs(on_slide(xmlbytes.events(data, name), *size))
     return notices(list(dict.fromkeys(lines)))
 
 
@@ -55,39 +57,6 @@ def workbook_notices(package: Package, main: str) -> list[Seen]:
         if target and target.kind == "worksheet" and sheet.attributes.get("state", "visible") == "visible":
             lines += _cells(package.xml(target.target), target.target, shared)
     return list(dict.fromkeys(notices(lines)))
-
-
-def paragraphs(data: bytes, what: str) -> list[str]:
-    """The lines of the paragraphs of WordprocessingML or DrawingML, short of hidden runs and code styles."""
-    done: list[str] = []
-    stack: list[list[str]] = []
-    wanted = hidden = code = False
-    aside = 0
-    for kind, name, attributes, _ in xmlbytes.events(data, what):
-        if kind == "text":
-            if wanted and stack and not (hidden or code or aside):
-                stack[-1].append(name)
-            continue
-        local = split(name)[1]
-        if local == "Fallback":
-            aside += 1 if kind == "start" else -1
-        elif local == "t":
-            wanted = kind == "start"
-        elif kind == "end":
-            if local == "p" and stack:
-                done += "".join(stack.pop()).split("\n")
-                code = False
-        elif local == "p":
-            stack.append([])
-        elif local == "r":
-            hidden = False
-        elif local == "vanish":
-            hidden = _value(attributes) not in _OFF
-        elif local == "pStyle":
-            code = _CODE.search(_value(attributes)) is not None
-        elif local in ("br", "cr", "tab") and stack:
-            stack[-1].append(" " if local == "tab" else "\n")
-    return done
 
 
 def add_to_document(package: Package, main: str, notice: Notice) -> None:
@@ -134,8 +103,7 @@ def add_to_workbook(package: Package, main: str, notice: Notice) -> None:
 
 def add_to_presentation(package: Package, main: str, notice: Notice) -> None:
     """A text box at the lower edge of every slide; the upper one for a notice at the start."""
-    size = next((one.attributes for one in package.tree(main)[1].children if one.name == "sldSz"), {})
-    wide, high = _number(size.get("cx", "")) or 9144000, _number(size.get("cy", "")) or 6858000
+    wide, high = _size(package, main)
     for name in _slides(package, main):
         data = package.xml(name)
         ids, spaces = [1], {}
@@ -169,6 +137,12 @@ _BOX = (
 )
 
 
+def _size(package: Package, main: str) -> tuple[int, int]:
+    """Width and height of the slides."""
+    size = next((one.attributes for one in package.tree(main)[1].children if one.name == "sldSz"), {})
+    return _number(size.get("cx", "")) or 9144000, _number(size.get("cy", "")) or 6858000
+
+
 def _slides(package: Package, main: str) -> list[str]:
     """The slides in the order in which they are shown."""
     targets = {one.id: one.target for one in package.relations(main) if one.kind == "slide"}
@@ -177,32 +151,55 @@ def _slides(package: Package, main: str) -> list[str]:
 
 
 def _cells(data: bytes, what: str, shared: list[str]) -> Iterator[str]:
-    """The short texts of a sheet, its header first and its footer last."""
+    """The short texts of a sheet, its header first and its footer last; hidden rows and columns are left out.
+
+    A cell beside another that is filled is left out too: it is a value of a table, not a notice.
+    """
     wanted, kind_of_cell, text = "", "", ""
-    head: list[str] = []
-    foot: list[str] = []
-    cells: list[str] = []
+    head, foot, cells = list[str](), list[str](), list[str]()
+    row: list[list[str]] = []
+    hidden: list[tuple[int, int]] = []
+    column, unseen = 0, False
     for kind, name, attributes, _ in xmlbytes.events(data, what):
         if kind == "text":
             text += name if wanted and len(text) <= LONGEST else ""
             continue
         local = split(name)[1]
-        if local == "c" and kind == "start":
+        if local == "col" and kind == "start" and _is_hidden(attributes, "width"):
+            hidden.append((_number(attributes.get("min", "")), _number(attributes.get("max", ""))))
+        elif local == "row":
+            cells += row[0] if len(row) == 1 else []
+            row, column, unseen = [], 0, kind == "start" and _is_hidden(attributes, "ht")
+        elif local == "c" and kind == "start":
             kind_of_cell = attributes.get("t", "")
+            column = _column(attributes.get("r", "")) or column + 1
         elif local in ("v", "is") or local.endswith(("Header", "Footer")):
             if kind == "start":
                 wanted, text = local, ""
                 continue
-            if wanted == "v" and kind_of_cell == "s":
+            if wanted in ("v", "is") and text and not unseen and not any(low <= column <= top for low, top in hidden):
                 place = _number(text)
-                cells += [line for one in shared[place : place + 1] for line in one.split("\n")]
-            elif wanted == "is" or (wanted == "v" and kind_of_cell == "str"):
-                cells += text.split("\n")
-            elif wanted not in ("", "v"):
+                value = "".join(shared[place : place + 1]) if wanted == "v" and kind_of_cell == "s" else text
+                worded = kind_of_cell in ("s", "str", "inlineStr")
+                row += [value.split("\n") if worded else []] if value.strip() else []
+            elif wanted not in ("", "v", "is"):
                 pieces = re.split("&[LCR]", text)
                 (head if local.endswith("Header") else foot).extend(_FIELD_CODE.sub("", one) for one in pieces)
             wanted = ""
     return iter(line for line in [*head, *cells, *foot] if line.strip() and len(line) <= LONGEST)
+
+
+def _is_hidden(attributes: dict[str, str], size: str) -> bool:
+    return attributes.get("hidden", "0") not in OFF or re.fullmatch(r"0+\.?0*", attributes.get(size, "")) is not None
+
+
+def _column(reference: str) -> int:
+    """The number of a cell's column, from its reference."""
+    number = 0
+    match = re.match("[A-Z]{1,3}", reference)
+    for one in match[0] if match else "":
+        number = number * 26 + ord(one) - 64
+    return number
 
 
 def _strings(data: bytes, what: str) -> Iterator[str]:
@@ -248,10 +245,6 @@ def _inside(data: bytes, what: str, parent: str, last: str, new: str, *, at_star
 
 def _relation_id(attributes: dict[str, str]) -> str:
     return next((value for name, value in attributes.items() if "/relationships id" in name), "")
-
-
-def _value(attributes: dict[str, str]) -> str:
-    return next((value for name, value in attributes.items() if split(name)[1] == "val"), "")
 
 
 def _number(text: str) -> int:

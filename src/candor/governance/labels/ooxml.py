@@ -60,7 +60,22 @@ def _read(kind: _Kind, data: bytes) -> Reading:
         for found in labels
         if not any(one.target in found.place for one in package.relations())
     ]
+    problems += _misshapen(package)
     return Reading(labels, tuple(kind.notices(package, main)), tuple(marks), problems=tuple(problems))
+
+
+def _misshapen(package: Package) -> Iterator[Problem]:
+    """What is wrong with the form of the label's custom property, whatever it says."""
+    for part in _custom_parts(package):
+        for one in package.tree(part)[1].children:
+            if "aigc" not in one.attributes.get("name", "").lower():
+                continue
+            if (form := one.attributes.get("fmtid", "")).upper() != _FORMAT:
+                what = f"{part}: the property's fmtid is {form!r:.60}"
+                yield Problem("TC260-PG-20258A 6.1", what, f"it must be {_FORMAT}: label anew")
+            if [child.name for child in one.children] != ["lpwstr"]:
+                what = f"{part}: the property's type is {' '.join(child.name for child in one.children) or 'none':.60}"
+                yield Problem("TC260-PG-20258A 6.1", what, "it must be a text, vt:lpwstr: label anew")
 
 
 def _write(kind: _Kind, data: bytes, label: Label, notice: Notice | None) -> bytes:
