@@ -16,6 +16,7 @@ from candor.governance.labels import exif, xmp
 from candor.governance.labels.carrier import GENERATED, Carrier, Unreadable
 from candor.governance.labels.image import JPEG, PNG
 from candor.governance.labels.record import Label
+from candor.governance.labels.verdict import judge
 from tests.governance.labels.made import FIRST, broken, labels, many, only_label, saved, survives, xml_text
 
 OTHER = (
@@ -252,3 +253,12 @@ def test_broken_files_never_crash(kind: str, seed: int, noise: bytes) -> None:
     else:
         chunk = _chunk(b"iTXt", b"XML:com.adobe.xmp" + bytes(5) + torn)
         survives(carrier, png()[:33] + chunk + png()[33:])
+
+
+@KIND
+def test_the_verdict_says_that_the_picture_was_not_looked_at(kind: str) -> None:
+    carrier, make = KINDS[kind]
+    reading = carrier.read(carrier.write(make(), FIRST, None))
+    verdict = judge("x", carrier, reading)
+    assert verdict.status == "compliant" and "5.2" in verdict.notes[-1] and "not looked at" in verdict.notes[-1]
+    assert not any("5.2" in note for note in judge("x", carrier, reading, standard="eu").notes)

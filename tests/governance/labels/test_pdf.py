@@ -3,6 +3,7 @@
 import io
 import random
 import re
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -14,6 +15,7 @@ from candor.governance.labels.carrier import GENERATED, Unreadable
 from candor.governance.labels.explicit import Notice, notice
 from candor.governance.labels.pdf import PDF
 from candor.governance.labels.record import Label
+from candor.governance.labels.verdict import judge
 from tests.governance.labels.made import FIRST, broken, labels, lawful, many, only_label, saved, survives, xml_text
 
 pypdf = pytest.importorskip("pypdf")
@@ -263,3 +265,15 @@ def test_broken_files_never_crash(seed: int, noise: bytes) -> None:
     survives(PDF, noise)
     survives(PDF, b"%PDF-1.7\n" + noise)
     survives(PDF, broken(_small(), random.Random(seed)))
+
+
+def test_where_a_notice_may_stand_unseen_nothing_is_held_against_the_file() -> None:
+    labelled = {name: PDF.write(pdf(texts), FIRST, None) for name, texts in (("bare", [""]), ("long", ["a"] * 7))}
+    for data in labelled.values():
+        verdict = judge("x", PDF, PDF.read(data))
+        assert (verdict.status, verdict.problems) == ("inconclusive", ()) and verdict.notes
+    assert "only the first and the last 3 of its 7 pages" in PDF.read(labelled["long"]).doubts[0]
+    assert judge("x", PDF, PDF.read(PDF.write(pdf(["a"] * 6), FIRST, None))).status == "noncompliant"
+    broken_too = PDF.write(pdf([""]), replace(FIRST, label="7"), None)
+    assert judge("x", PDF, PDF.read(broken_too)).status == "noncompliant"
+    assert judge("x", PDF, PDF.read(PDF.write(pdf(["a"] * 7), FIRST, notice()))).status == "compliant"

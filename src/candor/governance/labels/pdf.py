@@ -132,6 +132,10 @@ def _notices(reader: Any) -> tuple[list[Seen], list[str]]:
     found = list(dict.fromkeys(ours)) or notices(list(dict.fromkeys(lines)))
     if not found and numbers and not doubts and not any(line.strip() for line in lines):
         doubts.append("its pages hold no text; pictures are not looked at")
+    if not found and len(numbers) < len(pages):
+        doubts.append(
+            f"only the first and the last {EDGE_PAGES} of its {len(pages):,} pages were searched for a notice"
+        )
     return found, doubts
 
 

@@ -13,6 +13,7 @@ Status = Literal["compliant", "noncompliant", "not found", "inconclusive"]
 Standard = Literal["cn", "eu", "both"]
 EXIT: dict[Status, int] = {"compliant": 0, "noncompliant": 1, "not found": 2, "inconclusive": 3}
 """What `candor label verify` exits with; 10 is wrong usage."""
+_PICTURE = "the picture itself was not looked at; GB 45438-2025 5.2 asks for words of at least 5% of its shorter side"
 _WORST: Sequence[Status] = ("noncompliant", "inconclusive", "not found", "compliant")
 
 
@@ -86,6 +87,8 @@ def judge(
         elif state == "unknown key":
             notes.append(f"{name} is signed with a key that was not given")
     cn, cn_problems = _china(carrier, reading, found, problems)
+    if cn == "compliant" and not carrier.visible and standard != "eu":
+        notes.append(_PICTURE)
     eu, eu_problems, eu_notes = _europe(carrier, reading, label)
     standards: dict[str, Status] = {"cn": cn} if standard == "cn" else {"eu": eu}
     if standard == "both":
@@ -148,6 +151,8 @@ def _china(
     if carrier.metadata and not found:
         what = "the implicit label is missing"
         problems.append(Problem("Measures Art. 5; GB 45438-2025 6.1", what, f"write it: {carrier.clause}"))
+    if carrier.visible and not reading.notices and reading.doubts:
+        return ("noncompliant" if problems else "inconclusive"), problems
     if carrier.visible and not reading.notices:
         what = "no visible notice stands in the file"
         problems.append(
