@@ -274,7 +274,7 @@ def test_the_labels_of_all_events_are_compared() -> None:
 
 def test_half_characters_can_be_printed() -> None:
     value = '{"Label":"1","ContentProducer":"\\ud800"}'
-    body = f'{{"AIGC":{value},"notice":"AI生成 \\udfff","digitalSourceType":"\\ud800","aigc\\ud800":"\\ud800"}}'
+    body = f'{{"AIGC":{value},"notice":"AI生成（\\udfff）","digitalSourceType":"\\ud800","aigc\\ud800":"\\ud800"}}'
     for reading in (JSON.read(body.encode()), STREAM.read(f"data: {body}\n\n".encode())):
         for found in reading.labels:
             (found.name + found.value + str(read_value(found.value))).encode()

@@ -192,13 +192,16 @@ def _read_stream(data: bytes) -> Reading:
     events = _events(decode(data).text)
     readings = [_reading(body, f"event {number}") for number, (_, _, body) in enumerate(events, start=1)]
     first, last = readings[0], readings[-1]
-    labels = {(one.name, one.value): one for reading in reversed(readings) for one in reversed(reading.labels)}
+    labels: dict[tuple[str, str], Found] = {}
+    for reading in readings:
+        for one in reading.labels:
+            labels.setdefault((one.name, one.value), one)
     problems = []
-    for where, one in (("first", first), ("last", last)):
-        if labels and not one.labels:
+    for where, edge in (("first", first), ("last", last)):
+        if labels and not edge.labels:
             problems.append(Problem(_PLACES.clause, f"the {where} event has no label", _PLACES.mend))
     doubled = first.labels if len(first.labels) > 1 else ()
-    others = tuple(one for one in reversed(labels.values()) if one not in doubled)
+    others = tuple(one for one in labels.values() if one not in doubled)
     return Reading(doubled + others, first.notices or last.notices, first.marks or last.marks, problems=tuple(problems))
 
 
