@@ -48,7 +48,7 @@ class _Page(HTMLParser):
     end: int | None = None
     """Where the body ends, or the page."""
 
-    CDATA_CONTENT_ELEMENTS = RAW
+    CDATA_CONTENT_ELEMENTS = RAW  # type: ignore[misc]  # the parser looks it up on the instance
 
     def __post_init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -141,7 +141,11 @@ def _xml_root(text: str) -> str:
     def refuse(*_: object) -> None:
         raise ValueError("declares entities")
 
-    parser.StartElementHandler = lambda name, _: names or names.append(name)
+    def begin(name: str, _: object) -> None:
+        if not names:
+            names.append(name)
+
+    parser.StartElementHandler = begin
     parser.EntityDeclHandler = refuse
     try:
         parser.Parse(text, True)
