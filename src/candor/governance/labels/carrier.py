@@ -85,7 +85,7 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-_FREQUENT = frozenset("的一是不了在有人我这中大为上个国和来时要生成内自用行方工文")
+_FREQUENT = frozenset("的一是在有人我这中为上时要生用行自文")
 """Characters of which a Chinese text of some length holds one."""
 _SOME_LENGTH = 30
 _MEND = "save it as UTF-8"

@@ -193,9 +193,8 @@ def _read_stream(data: bytes) -> Reading:
     readings = [_reading(body, f"event {number}") for number, (_, _, body) in enumerate(events, start=1)]
     first, last = readings[0], readings[-1]
     labels: dict[tuple[str, str], Found] = {}
-    for reading in readings:
-        for one in reading.labels:
-            labels.setdefault((one.name, one.value), one)
+    for one in (label for reading in readings for label in reading.labels):
+        labels.setdefault((one.name, one.value), one)
     problems = []
     for where, edge in (("first", first), ("last", last)):
         if labels and not edge.labels:

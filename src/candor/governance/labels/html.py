@@ -59,7 +59,7 @@ class _Page(HTMLParser):
         self._media = ""
         self.tree = Tree()
         self.feed(self.text)
-        if len(self.rawdata) > _LONGEST_TAG and (self.cdata_elem or "<" in self.rawdata[:_LONGEST_TAG]):
+        if len(self.rawdata) > _LONGEST_TAG and (self.rawdata[0] == "<" or self.cdata_elem):
             raise Unreadable("has a tag, a comment or a script that is never closed; close it")
         self.close()
 

@@ -46,7 +46,7 @@ _KEPT = {
 }
 """What it does not reach out of, where that is not _SCOPE."""
 _DEEPEST = 10_000
-_MOST_STEPS = 5 * 10**6
+_MOST_STEPS = 3 * 10**6
 """Elements that are walked past and rules that are compared, all together."""
 
 # Styles
@@ -75,6 +75,7 @@ _HIDES = {
     **dict.fromkeys(("left", "top", "right", "bottom", "text-indent", "margin-left", "margin-top"), _FAR),
 }
 _SIZES = ("height", "width", "max-height", "max-width")
+_LOOKED_AT = frozenset((*_HIDES, *_SIZES, "overflow", "background", "background-color"))
 
 
 def _declared(style: str) -> dict[str, str]:
@@ -121,6 +122,8 @@ def _rules(css: str) -> Iterator[_Rule]:
             selectors, counts = open_.pop()
             if counts and selectors[:1] != "@":
                 style = _declared(text)
+                if _LOOKED_AT.isdisjoint(style):
+                    continue
                 yield from (rule for one in selectors.split(",") if (rule := _rule(one, style)))
 
 
