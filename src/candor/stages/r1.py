@@ -293,6 +293,7 @@ class _Stages:
                 with open_subject(str(self.out / source / "model")) as subject:
                     place = folder / source
                     place.mkdir(exist_ok=True)
+                    files.tidy(place)
                     found = collect(
                         config,
                         subject,
