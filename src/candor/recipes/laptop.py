@@ -47,7 +47,7 @@ def _exercises(size: int) -> SourceConfig:
 
 
 def laptop() -> RunConfig:
-    """From text to R1 on two CPU cores in about half an hour: a demonstration of the pipeline, not of ability."""
+    """From text to R1 on two CPU cores in about forty minutes: a demonstration of the pipeline, not of ability."""
     return RunConfig(
         name="laptop",
         corpus=CorpusConfig((_TEXT, _exercises(10_000_000))),
