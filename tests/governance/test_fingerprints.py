@@ -1,5 +1,6 @@
 """The hash-only index: finds what a brute-force search finds, gives no text back, errs as often as stated."""
 
+import itertools
 import random
 from pathlib import Path
 
@@ -108,3 +109,16 @@ def test_bad_folders_and_settings(tmp_path: Path) -> None:
     for wrong in ({"gram": 90}, {"gram": 2}, {"bits": 8}):
         with pytest.raises(ConfigError):
             FingerprintConfig(**wrong)
+
+
+def test_short_texts_are_indexed_each_alone(tmp_path: Path) -> None:
+    """Many of them go through one array: no stretch over the seam of two is known, and none of them is missing."""
+    chance = random.Random(2)
+    texts = ["".join(chance.choices("abcdefgh", k=chance.randrange(5, 40))) for _ in range(3000)]
+    build(texts, tmp_path / "i", SMALL)
+    index = Fingerprints(tmp_path / "i")
+    for left, right in itertools.pairwise(texts[:300]):
+        assert bool(index.copied(left)) == (len(left) >= 16), left
+        seam = left[-12:] + right[:12]
+        grams = [seam[one.start : one.start + 8] for one in index.copied(seam)]
+        assert all(any(gram in text for text in texts) for gram in grams), seam

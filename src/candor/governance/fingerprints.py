@@ -10,7 +10,7 @@ none read. Who has the index can test a guess; keep it as you keep the model.
 import json
 import secrets
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -24,8 +24,10 @@ from candor.errors import ConfigError, DataError
 Codes = NDArray[np.uint32]
 Hashes = NDArray[np.uint64]
 
-_CHUNK = 1 << 20
-"""Characters that are hashed at once."""
+_CHUNK = 1 << 16
+"""Characters that are hashed at once: their arrays fit into a processor's cache."""
+_GATHERED = 1 << 20
+"""Hashes that are gathered before they are sorted."""
 _ODD = 0x9E3779B97F4A7C15
 _NAME, _HASHES = "fingerprints.json", "hashes.npy"
 _BMP = 1 << 16
@@ -40,8 +42,8 @@ class FingerprintConfig:
 
     span: int = 80
     """Letters, digits and Han characters in a row that are always found when copied."""
-    gram: int = 40
-    """Fewest that can be found; at most `span`. The index holds about 2 / (span - gram + 2) numbers a character."""
+    gram: int = 41
+    """Fewest that can be found; at most `span`, and more than half of it, or a copy may come in parts. The index holds about 2 / (span - gram + 2) numbers a character."""
     bits: int = 64
     """Of each hash that are kept: n hashes meet a strange one by chance with n / 2^bits."""
 
@@ -80,7 +82,10 @@ def _table() -> Codes:
 def _codes(text: str) -> tuple[Codes, NDArray[np.int64]]:
     """The code points that count, folded, and where each stands."""
     raw = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-    folded = np.where(raw < _BMP, _table()[np.minimum(raw, _BMP - 1)], raw)
+    folded = _table().take(raw, mode="clip")
+    beyond = raw >= _BMP
+    if beyond.any():
+        folded[beyond] = raw[beyond]
     places = np.flatnonzero(folded)
     return folded[places], places
 
@@ -123,7 +128,7 @@ class _Hasher:
         return hashes
 
     def smallest(self, hashes: Hashes) -> Hashes:
-        """The smallest hash of each stretch, neighbours that are equal once."""
+        """The smallest hash of each stretch: [len - stretch + 1]; empty where there are fewer."""
         width = self.stretch
         if len(hashes) < width:
             return hashes[:0]
@@ -132,9 +137,8 @@ class _Hasher:
         blocks = padded.reshape(-1, width)
         ahead = np.minimum.accumulate(blocks, axis=1).ravel()
         behind = np.minimum.accumulate(blocks[:, ::-1], axis=1)[:, ::-1].ravel()
-        least = np.minimum(behind[: len(hashes) - width + 1], ahead[width - 1 : len(hashes)])
-        kept: Hashes = least[np.concatenate([[True], least[1:] != least[:-1]])]
-        return kept
+        least: Hashes = np.minimum(behind[: len(hashes) - width + 1], ahead[width - 1 : len(hashes)])
+        return least
 
 
 def build(texts: Iterable[str], folder: Path, config: FingerprintConfig = FingerprintConfig()) -> int:
@@ -143,11 +147,15 @@ def build(texts: Iterable[str], folder: Path, config: FingerprintConfig = Finger
     hasher = _Hasher(config, key)
     kept: list[Hashes] = []
     loose: list[Hashes] = []
-    for text in texts:
-        for codes in _pieces(text, config.span):
-            loose.append(hasher.smallest(hasher.all(codes)))
-        if sum(map(len, loose)) > _CHUNK:
-            kept, loose = [*kept, np.unique(np.concatenate(loose))], []
+    gathered = 0
+    for some in _batches(texts):
+        for codes, owners in _pieces(some, config.span):
+            least = hasher.smallest(hasher.all(codes))
+            whole = owners[: len(least)] == owners[config.span - 1 :][: len(least)]  # of one text alone
+            loose.append(_unequal(least[whole]))
+            gathered += len(loose[-1])
+        if gathered > _GATHERED:
+            kept, loose, gathered = [*kept, np.unique(np.concatenate(loose))], [], 0
     hashes = np.unique(np.concatenate([*kept, *loose])) if kept or loose else np.empty(0, np.uint64)
     with files.atomic_dir(folder) as tmp:
         files.write_array(tmp / _HASHES, hashes)
@@ -162,10 +170,31 @@ def build(texts: Iterable[str], folder: Path, config: FingerprintConfig = Finger
     return len(hashes)
 
 
-def _pieces(text: str, span: int) -> Iterator[Codes]:
-    codes, _ = _codes(text)
+def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
+    """Texts together, as many as make a chunk; a longer one alone."""
+    some: list[str] = []
+    size = 0
+    for text in texts:
+        if some and size + len(text) > _CHUNK:
+            yield some
+            some, size = [], 0
+        some.append(text)
+        size += len(text)
+    if some:
+        yield some
+
+
+def _pieces(texts: Sequence[str], span: int) -> Iterator[tuple[Codes, NDArray[np.int64]]]:
+    """The code points of some texts that count, a chunk at a time, and which text each belongs to."""
+    codes, places = _codes("\n".join(texts))
+    owners = np.repeat(np.arange(len(texts)), [len(text) + 1 for text in texts])[places]
     for start in range(0, max(1, len(codes) - span + 1), _CHUNK - span):
-        yield codes[start : start + _CHUNK]
+        yield codes[start : start + _CHUNK], owners[start : start + _CHUNK]
+
+
+def _unequal(hashes: Hashes) -> Hashes:
+    """Without those that are equal to the one before."""
+    return hashes[np.flatnonzero(np.diff(hashes, prepend=~hashes[:1]))] if len(hashes) else hashes
 
 
 class Fingerprints:
@@ -200,17 +229,19 @@ class Fingerprints:
         only beside them."""
         codes, places = _codes(text)
         found: list[Copied] = []
+        last = 0
         for begin in range(0, max(1, len(codes)), _CHUNK - self.config.span):
             hashes = self._hasher.all(codes[begin : begin + _CHUNK])
-            least = self._hasher.smallest(hashes)
+            least = _unequal(self._hasher.smallest(hashes))
             if len(least) and not self._known(least).any():
                 continue  # no stretch of `span` is copied, which is the common case
             for hit in np.flatnonzero(self._known(hashes)) + begin:
                 start, end = int(places[hit]), int(places[hit + self.config.gram - 1]) + 1
-                if found and start <= found[-1].end:
+                if found and hit <= last + self.config.gram:  # no character that counts is between them
                     found[-1] = Copied(found[-1].start, max(end, found[-1].end))
                 else:
                     found.append(Copied(start, end))
+                last = hit
         return found
 
     def _known(self, hashes: Hashes) -> NDArray[np.bool_]:
