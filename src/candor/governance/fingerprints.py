@@ -43,7 +43,8 @@ class FingerprintConfig:
     span: int = 80
     """Letters, digits and Han characters in a row that are always found when copied."""
     gram: int = 41
-    """Fewest that can be found; at most `span`, and more than half of it, or a copy may come in parts. The index holds about 2 / (span - gram + 2) numbers a character."""
+    """Fewest that can be found; at most `span`, and more than half of it, or a copy may come in parts. The index
+    holds about 2 / (span - gram + 2) numbers a character."""
     bits: int = 64
     """Of each hash that are kept: n hashes meet a strange one by chance with n / 2^bits."""
 
