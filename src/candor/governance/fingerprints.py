@@ -236,7 +236,7 @@ class Fingerprints:
             least = _unequal(self._hasher.smallest(hashes))
             if len(least) and not self._known(least).any():
                 continue  # no stretch of `span` is copied, which is the common case
-            for hit in np.flatnonzero(self._known(hashes)) + begin:
+            for hit in (np.flatnonzero(self._known(hashes)) + begin).tolist():
                 start, end = int(places[hit]), int(places[hit + self.config.gram - 1]) + 1
                 if found and hit <= last + self.config.gram:  # no character that counts is between them
                     found[-1] = Copied(found[-1].start, max(end, found[-1].end))
