@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from candor.data.exercises import EXERCISES, exercises
+from candor.data.planted import PLANTED, PLANTED_VERSION, planted
 from candor.data.python_docs import python_docs
 from candor.errors import ConfigError, DataError
 from candor.problems.tasks import parse_task
@@ -48,7 +49,7 @@ class SourceConfig:
     """One source of text and what is known of it."""
 
     path: str = PYTHON_DOCS
-    """`python-docs`, `exercises`, a file, a folder, or `hf:owner/name[:config][@split]` (also `hf:` with a path)."""
+    """`python-docs`, `exercises`, `planted`, a file, a folder, or `hf:owner/name[:config][@split]`, with a path too."""
     fields: tuple[str, ...] = ()
     """Fields of JSONL, Parquet or dataset rows, joined by a line break; none takes text, content or body."""
     encoding: str = "utf-8"
@@ -73,6 +74,8 @@ class SourceConfig:
     """Of exercises: families as NAME:DIFFICULTY:LANG whose worked problems, of mixed quality, are made."""
     size: int = 0
     """Of exercises: bytes in all."""
+    copies: tuple[int, ...] = ()
+    """Of planted: how often each group of made-up secrets and persons stands in the text, for audits of memory."""
 
     def __post_init__(self) -> None:
         if not 0 < self.share <= 1:
@@ -86,7 +89,14 @@ class SourceConfig:
                 f"path={self.path}, tasks={','.join(self.tasks)!r} and size={self.size}: tasks and size are those of "
                 f"path={EXERCISES}, which needs both"
             )
-        if self.kind == "synthetic" and not self.model and self.path != EXERCISES:
+        if (self.path == PLANTED) != bool(self.copies) or any(one < 0 for one in self.copies):
+            raise ConfigError(
+                f"path={self.path} and copies={self.copies}: copies, each 0 or more, are those of path={PLANTED}, "
+                "which needs them"
+            )
+        if self.path == PLANTED and self.kind != "synthetic":
+            raise ConfigError(f"{PLANTED} text is made up; set kind=synthetic, so that the manifest says so")
+        if self.kind == "synthetic" and not self.model and self.path not in (EXERCISES, PLANTED):
             raise ConfigError(f"{self.path} is synthetic; say what made it and when: model='NAME VERSION, DATE'")
         try:
             "".encode(self.encoding)
@@ -134,6 +144,8 @@ def fingerprint(source: SourceConfig) -> str:
     if source.path == EXERCISES:
         versions = [f"{family.name}-{family.version}" for family, _, _ in map(parse_task, source.tasks)]
         return "+".join(dict.fromkeys(versions))
+    if source.path == PLANTED:
+        return f"planted-{PLANTED_VERSION}"
     if source.path == PYTHON_DOCS:
         return f"python-{platform.python_version()}"
     return fingerprint_of(source.path)
@@ -178,7 +190,7 @@ def _packed(pieces: Iterable[tuple[Piece, int]], size: int) -> Iterator[tuple[Pi
 def _pieces(source: SourceConfig, size: int, skipped: Skipped) -> Iterator[tuple[Piece, int]]:
     """Each piece of a source, and its bytes."""
     path = local(source.path)
-    if source.path in (PYTHON_DOCS, EXERCISES) or source.path.startswith("hf:") or is_saved_dataset(path):
+    if source.path in (PYTHON_DOCS, EXERCISES, PLANTED) or source.path.startswith("hf:") or is_saved_dataset(path):
         yield Piece("", source.path), size
     elif path is None:
         raise DataError(f"source {source.path!r} does not exist; give a file, a folder, {PYTHON_DOCS} or hf:owner/name")
@@ -202,6 +214,8 @@ def read_unit(source: SourceConfig, unit: Unit) -> Iterator[Document]:
             yield from python_docs()
         elif source.path == EXERCISES:
             yield from exercises(source.tasks, source.size, seed=0)
+        elif source.path == PLANTED:
+            yield from planted(source.copies)
         else:
             for text, origin in _texts(source, piece):
                 # File names need not be Unicode: Chinese archives often hold GBK ones.
