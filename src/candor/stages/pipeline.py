@@ -18,6 +18,7 @@ from candor.stages.chain import Chain, link_folder, training
 from candor.stages.corpus import corpus_settings, corpus_stage
 from candor.stages.export import ExportConfig, export
 from candor.stages.measure import EvaluateConfig, evaluate
+from candor.stages.memory import MemoryStageConfig, audit_stage
 from candor.stages.pretrain import PretrainConfig, pretrain
 from candor.stages.r1 import R1Config, Until, r1_stages
 from candor.stages.report import write_report
@@ -48,6 +49,8 @@ class RunConfig:
     """The model folder."""
     evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
     """What is measured at the end."""
+    memory: MemoryStageConfig = field(default_factory=MemoryStageConfig)
+    """Whose memory of the corpus is audited, and what is planted for that."""
     until: Until = "base"
     """How far the run goes: the base model, r1_zero, r1, or distilled, which also teaches a smaller model."""
     base_model: str = ""
@@ -65,6 +68,8 @@ class RunConfig:
             raise ConfigError(
                 f"base_model={self.base_model} is where until=r1_zero or until=r1 starts; set one of them"
             )
+        if self.base_model and (self.memory.models or self.memory.plant):
+            raise ConfigError(f"base_model={self.base_model}: its corpus is not here; use candor eval memory instead")
         longest = self.model.max_position_embeddings
         for name, length in {
             "pretrain.sequence_length": self.pretrain.sequence_length,
@@ -101,7 +106,8 @@ def stages_of(config: RunConfig, out: Path) -> tuple[Stage, ...]:
         given = Path(c.base_model)
         chain.add("base/model", partial(_linked, given), {"base_model": folder_hash(given)})
     else:
-        chain.add("corpus", partial(corpus_stage, c.corpus), corpus_settings(c.corpus), in_place=True)
+        corpus = c.memory.planted(c.corpus)
+        chain.add("corpus", partial(corpus_stage, corpus), corpus_settings(corpus), in_place=True)
         size = c.model.vocab_size
         chain.add("tokenizer", partial(_tokenizer, size, out), {"vocab_size": size}, ("corpus",))
         chain.add("tokens", partial(_tokens, c, out), to_dict(c.tokens), ("corpus", "tokenizer"), draws=True)
@@ -113,12 +119,23 @@ def stages_of(config: RunConfig, out: Path) -> tuple[Stage, ...]:
         evaluating = partial(_evals, c, out, out / "base" / "model")
         chain.add("base/evals", evaluating, to_dict(c.evaluate), ("base/model", "corpus"), draws=True)
     r1_stages(chain, c.resolved_r1(), c.until)
+    if c.memory.models:
+        audited = _audited(c.memory.models, [stage.name for stage in chain.stages])
+        settings = to_dict(c.memory) | {"control": c.memory.control and folder_hash(Path(c.memory.control))}
+        chain.add("memory", partial(audit_stage, c.memory, out), settings, ("corpus", *audited))
     last = {"base": "base/model", "r1_zero": "r1_zero/model"}.get(c.until, "r1/model")
     chain.add("model", partial(_linked, out / last), {}, (last,))
     chain.check()
     everything = tuple(stage.name for stage in chain.stages)
     chain.add("report", partial(_report, c, out, everything), {"name": c.name, "until": c.until}, everything)
     return tuple(chain.stages)
+
+
+def _audited(models: Sequence[str], stages: Sequence[str]) -> list[str]:
+    known = [stage.removesuffix("/model") for stage in stages if stage.endswith("/model")]
+    if unknown := [name for name in models if name not in known]:
+        raise ConfigError(f"memory.models names {unknown[0]}, and this run makes {', '.join(known)}")
+    return [f"{name}/model" for name in models]
 
 
 def _linked(source: Path, folder: Path, ui: Ui) -> None:
@@ -149,5 +166,5 @@ def _evals(config: RunConfig, out: Path, model: Path, folder: Path, ui: Ui) -> N
 
 
 def _report(config: RunConfig, out: Path, stages: Sequence[str], folder: Path, ui: Ui) -> None:
-    write_report(config.name, out, stages, folder)
+    write_report(config.name, out, stages, folder, config.memory.models)
     ui.say(f"  {out / 'report' / 'index.html'}")

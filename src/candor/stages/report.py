@@ -12,6 +12,7 @@ from candor.evaluate.statistics import Figure, compare
 from candor.model.hub import config_from_hf
 from candor.plan.counts import count_parameters
 from candor.records import Provenance
+from candor.stages.memory import memory_figures
 from candor.stages.plots import plot_pretraining, plot_rl
 from candor.stages.rl import TRANSCRIPTS
 from candor.stages.scores import SCORES, read_each, read_scores
@@ -45,14 +46,17 @@ COLUMNS = {
 """Columns of the stage table; shares but for the last two."""
 
 
-def write_report(name: str, run: Path, stages: Sequence[str], folder: Path) -> None:
-    """Write `summary.json` (flat keys), the pictures and `index.html` from what `stages` left in `run`."""
+def write_report(name: str, run: Path, stages: Sequence[str], folder: Path, audited: Sequence[str] = ()) -> None:
+    """Write `summary.json` (flat keys), the pictures and `index.html` from what `stages` left in `run`.
+
+    `audited` are the models whose memory was audited.
+    """
     base = run / "base"
     rows = {model: read_scores(run / model / "scores") for model in NAMES if f"{model}/scores" in stages}
     settings = _settings(run, rows)
     summary: dict[str, Any] = {"run": name, **_model_figures(base / "model"), **_table_figures(rows)}
     summary |= {f"scores.{key}": settings[key] for key in ("k", "k_other", "temperature", "seed") if key in settings}
-    summary |= _claims(run, rows)
+    summary |= _claims(run, rows) | memory_figures(run / "memory", audited)
     pictures: dict[str, str] = {}
     heldout = sample = None
     if "corpus" in stages:
