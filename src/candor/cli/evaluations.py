@@ -1,4 +1,4 @@
-"""`candor eval`: tasks by default, and `safety`, `risks` and `garak` by name."""
+"""`candor eval`: tasks by default, and `safety`, `memory`, `facts`, `risks` and `garak` by name."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from candor.cli import console
+from candor.cli import console, memory
 from candor.cli.options import MaxTokens, Stop, Temperature, TopP
 
 _TASKS = "tasks"
@@ -26,7 +26,7 @@ class _Group(TyperGroup):
         return (None if name == _TASKS else name), command, rest
 
 
-app = typer.Typer(cls=_Group, help="Measure a model: tasks, safety banks, the risk register.", rich_markup_mode=None)
+app = typer.Typer(cls=_Group, help="Measure a model: tasks, safety, memory, facts, risks.", rich_markup_mode=None)
 
 
 @app.command(hidden=True)
@@ -65,8 +65,8 @@ def tasks(
     """Measure a model: scores with standard errors, every answer kept, a page to read.
 
     What was answered already is not asked again: the same command goes on after a stop. A server's key is taken from
-    the environment variable CANDOR_API_KEY. Safety banks, the risk register and garak have commands of their own:
-    candor eval safety, candor eval risks, candor eval garak (a model folder of such a name is ./safety).
+    the environment variable CANDOR_API_KEY. Audits have commands of their own: candor eval safety, memory, facts,
+    risks and garak (a model folder of such a name is ./safety).
 
     \b
     candor eval runs/laptop/model --tasks arithmetic,countdown:2:zh -n 500 -k 4
@@ -229,3 +229,7 @@ def garak(
     write_target(out, source, model_name, key=not no_key)
     needed = "" if no_key else f"; garak takes the key from {KEY}"
     terminal.say(f"wrote {out}: garak --target_type rest -G {out} --probes dan{needed}")
+
+
+app.command()(memory.memory)
+app.command()(memory.facts)
