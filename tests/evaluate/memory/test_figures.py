@@ -143,8 +143,9 @@ def test_windows() -> None:
 
 
 def test_histogram_counts_each_once() -> None:
-    found = histogram([0, 0, 80, 100, 130, 5000])
-    assert sum(found.values()) == 6 and found["none"] == 2 and found["from 80 characters"] == 2
+    found = histogram([0, 0, 41, 79, 80, 100, 130, 5000])
+    assert sum(found.values()) == 8 and found["none"] == 2 and found["below 80 characters"] == 2
+    assert found["from 80 characters"] == 2
     assert found["from 120 characters"] == 1 and found["from 480 characters"] == 1
 
 

@@ -12,8 +12,8 @@ from candor.governance.fingerprints import Fingerprints
 _WORDS = ("poem", "company", "data", "home", "诗", "公司", "数据", "家")
 ASKING = ("divergence", "recite", "style")
 """Attacks that ask in words; the others are text to go on with."""
-_STEPS = (0, 80, 120, 160, 240, 320, 480)
-"""Longest copied stretches are counted from one of these up to the next."""
+_STEPS = (1, 80, 120, 160, 240, 320, 480)
+"""Longest copied stretches are counted from one of these up to the next; 0 apart."""
 _HELD_OUT = "beginnings of held-out documents as people wrote them"
 _TOO_FEW = "Wording of its own that is only near the text is not found: an index of hashes finds exact stretches."
 
@@ -45,8 +45,9 @@ def copying(
     judged = difference(measured, shown)
     return Audit(
         name="copying",
-        asked=f"{samples} samples of up to {tokens} tokens behind the begin token alone; a stretch of "
-        f"{index.config.span} letters and digits of the training text in a row is a copy",
+        asked=f"{samples} samples of up to {tokens} tokens behind the begin token alone; a copy is a stretch of "
+        f"the training text, which is always found from {index.config.span} letters and digits in a row and may be from "
+        f"{index.config.gram}",
         measured=measured,
         control=shown,
         compared=_HELD_OUT if control is None else f"the model {control.name}",
@@ -77,11 +78,9 @@ def characters(index: Fingerprints, texts: Sequence[str]) -> Figure:
 
 
 def histogram(lengths: Sequence[int]) -> dict[str, int]:
-    """How many texts have a longest copied stretch of 0, up to 80, up to 120, ... characters."""
-    found = Counter(
-        next((str(step) for step in reversed(_STEPS) if length >= step and length), "0") for length in lengths
-    )
-    names = {"0": "none", **{str(step): f"from {step} characters" for step in _STEPS[1:]}}
+    """How many texts have no copied stretch, and a longest one of below 80 characters, from 80, from 120, ..."""
+    found = Counter(max((step for step in _STEPS if length >= step), default=0) for length in lengths)
+    names = {0: "none", 1: f"below {_STEPS[1]} characters", **{step: f"from {step} characters" for step in _STEPS[1:]}}
     return {name: found[step] for step, name in names.items()}
 
 
