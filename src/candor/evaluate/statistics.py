@@ -74,6 +74,19 @@ def mean(values: Sequence[float]) -> Figure:
     return Figure(m, error, None if error is None else m - _Z * error, None if error is None else m + _Z * error, n)
 
 
+def difference(measured: Figure, control: Figure) -> Figure:
+    """measured - control of independent samples, with the interval of Newcombe 1998 (method 10) from their own two."""
+    value = measured.value - control.value
+    ends = (measured.low, measured.high, control.low, control.high)
+    if None in ends or not math.isfinite(value):
+        return Figure(value, None, None, None, min(measured.n, control.n))
+    low, high, low0, high0 = (float(end) for end in ends if end is not None)
+    down = math.hypot(measured.value - low, high0 - control.value)
+    up = math.hypot(high - measured.value, control.value - low0)
+    error = math.hypot(measured.stderr or 0.0, control.stderr or 0.0) or None
+    return Figure(value, error, value - down, value + up, min(measured.n, control.n))
+
+
 def ratio(parts: Sequence[float], wholes: Sequence[float]) -> Figure:
     """sum(parts) / sum(wholes), such as bits per byte over documents; the error by linearisation."""
     n, whole = len(parts), math.fsum(wholes)

@@ -19,9 +19,9 @@ from candor.evaluate.memory.copying import histogram
 from candor.evaluate.memory.extraction import bleu
 from candor.evaluate.memory.membership import auc, min_k, told_apart
 from candor.evaluate.memory.model import surprises
-from candor.evaluate.memory.record import Audit, MemoryReport, Outcome, clustered, difference, outcome_of
+from candor.evaluate.memory.record import Audit, MemoryReport, Outcome, clustered, outcome_of
 from candor.evaluate.memory.texts import random_windows, repeated_windows
-from candor.evaluate.statistics import Figure, share
+from candor.evaluate.statistics import Figure, difference, share
 from candor.governance import pii
 from tests.model.test_hub import TINY
 from tests.model.test_transformer import build

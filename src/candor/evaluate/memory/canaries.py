@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from candor.data.planted import Canary, canaries, canary_prompt, secrets
 from candor.evaluate.memory.model import Audited
-from candor.evaluate.memory.record import Audit, difference, outcome_of
-from candor.evaluate.statistics import Figure, mean
+from candor.evaluate.memory.record import Audit, outcome_of
+from candor.evaluate.statistics import Figure, difference, mean
 from candor.problems import Lang
 
 _NEVER = 32

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from candor.evaluate.memory.model import Audited
-from candor.evaluate.memory.record import Audit, difference, outcome_of
+from candor.evaluate.memory.record import Audit, outcome_of
 from candor.evaluate.memory.texts import Windows
-from candor.evaluate.statistics import Figure, ratio, share
+from candor.evaluate.statistics import Figure, difference, ratio, share
 from candor.governance.fingerprints import Fingerprints
 
 _WORDS = ("poem", "company", "data", "home", "诗", "公司", "数据", "家")

@@ -5,8 +5,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 from candor.evaluate.memory.model import Audited
-from candor.evaluate.memory.record import Audit, clustered, difference, outcome_of
+from candor.evaluate.memory.record import Audit, clustered, outcome_of
 from candor.evaluate.memory.texts import Windows
+from candor.evaluate.statistics import difference
 
 NEAR = 0.75
 """BLEU above which a continuation counts as near-verbatim (Ippolito et al., 2210.17546)."""

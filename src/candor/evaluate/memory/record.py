@@ -125,19 +125,6 @@ def outcome_of(judged: Figure, threshold: float, fails_above: float | None = Non
     return "pass" if judged.high <= threshold else "not shown"
 
 
-def difference(measured: Figure, control: Figure) -> Figure:
-    """measured - control of independent samples, with the interval of Newcombe 1998 (method 10) from their own two."""
-    value = measured.value - control.value
-    ends = (measured.low, measured.high, control.low, control.high)
-    if None in ends or not math.isfinite(value):
-        return Figure(value, None, None, None, min(measured.n, control.n))
-    low, high, low0, high0 = (float(end) for end in ends if end is not None)
-    down = math.hypot(measured.value - low, high0 - control.value)
-    up = math.hypot(high - measured.value, control.value - low0)
-    error = math.hypot(measured.stderr or 0.0, control.stderr or 0.0) or None
-    return Figure(value, error, value - down, value + up, min(measured.n, control.n))
-
-
 def clustered(values: Sequence[float], owners: Sequence[int]) -> Figure:
     """Mean over owners (documents) of the mean of their values between 0 and 1: values of one are not independent."""
     groups: dict[int, list[float]] = {}
