@@ -154,7 +154,7 @@ def test_garak_target_and_report(candor_command: Command, tmp_path: Path) -> Non
     assert "did not come to its end" in out
 
 
-@pytest.mark.parametrize("name", ["", "safety", "risks", "garak"])
+@pytest.mark.parametrize("name", ["", "safety", "risks", "garak", "report"])
 def test_help_has_examples_that_parse(name: str, candor_command: Command) -> None:
     code, out, _ = candor_command("eval", *filter(None, [name]), "--help")
     start = f"candor eval {name}".strip()

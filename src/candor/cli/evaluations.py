@@ -1,4 +1,4 @@
-"""`candor eval`: tasks by default, and `safety`, `memory`, `facts`, `risks` and `garak` by name."""
+"""`candor eval`: tasks by default, and `safety`, `memory`, `facts`, `report`, `risks` and `garak` by name."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,7 +26,9 @@ class _Group(TyperGroup):
         return (None if name == _TASKS else name), command, rest
 
 
-app = typer.Typer(cls=_Group, help="Measure a model: tasks, safety, memory, facts, risks.", rich_markup_mode=None)
+app = typer.Typer(
+    cls=_Group, help="Measure a model: tasks, safety, memory, facts, risks; report.", rich_markup_mode=None
+)
 
 
 @app.command(hidden=True)
@@ -66,7 +68,7 @@ def tasks(
 
     What was answered already is not asked again: the same command goes on after a stop. A server's key is taken from
     the environment variable CANDOR_API_KEY. Audits have commands of their own: candor eval safety, memory, facts,
-    risks and garak (a model folder of such a name is ./safety).
+    report, risks and garak (a model folder of such a name is ./safety).
 
     \b
     candor eval runs/laptop/model --tasks arithmetic,countdown:2:zh -n 500 -k 4
@@ -190,7 +192,8 @@ def risks(
     \b
     candor eval risks runs/laptop --owners owners.json
     """
-    from candor.evaluate.safety.register import FILE, read_owners, register, write_register
+    from candor.evaluate.audits.find import REGISTER
+    from candor.evaluate.safety.register import read_owners, register, write_register
 
     found = register(run, read_owners(owners) if owners else None)
     terminal = console.Terminal()
@@ -200,9 +203,45 @@ def risks(
         for one in found.rows
     ]
     terminal.table(rows)
-    path = out or run / FILE
+    path = out or run / REGISTER
     write_register(found, path)
     terminal.say(f"\n{', '.join(f'{count} {state}' for state, count in found.states.items())}; written to {path}")
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of results, such as a run.")],
+    owners: Annotated[Path | None, typer.Option(help='JSON: {"M1": "who answers for it", ...}, of a run.')] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the page [runs/audits/FOLDER].")] = None,
+) -> None:
+    """Make one page of all audits in a folder and below; exit code 1 where one fails or a file cannot be read.
+
+    Results of candor eval safety, memory and facts, and of the stage audits of a run: what was tested, on how many, who
+    judged, interval, control, threshold, outcome, and what it does not show; of a run the risk register too. No
+    question, no answer and no text of a corpus stands in it. The same as data: audits.json beside it.
+
+    \b
+    candor eval report runs/laptop
+    candor eval report runs/evals --out reports/march
+    candor eval report runs/laptop --owners owners.json
+    """
+    from candor.cli.evaluate import default_name
+    from candor.evaluate.audits.report import gather
+    from candor.evaluate.safety.register import read_owners, register
+
+    made = gather(folder, register(folder, read_owners(owners)) if owners else None)
+    path = made.write(out or Path("runs") / "audits" / default_name(str(folder), ""))
+    terminal = console.Terminal()
+    rows = [["section", "audit", "model", "n", "judge", "outcome"]]
+    rows += [[row.section, row.name, row.model, str(row.n), row.judge, row.outcome] for row in made.rows]
+    terminal.table(rows)
+    for file, why in made.unreadable.items():
+        terminal.say(f"unreadable, counts for nothing: {file}: {why}")
+    told = ", ".join(f"{count} {outcome}" for outcome, count in made.outcomes.items())
+    terminal.say(f"\n{made.outcome}: {told}", "bold")
+    terminal.say(f"report: {path}")
+    if made.outcome == "fail" or made.unreadable:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -14,11 +14,11 @@ from candor.model.config import nano
 from candor.plan.counts import count_parameters
 from candor.plan.device import best_device, device_memory
 from candor.plan.estimate import HardwareConfig
+from candor.stages.audits import AuditsConfig, audit_stage
 from candor.stages.chain import Chain, link_folder, training
 from candor.stages.corpus import corpus_settings, corpus_stage
 from candor.stages.export import ExportConfig, export
 from candor.stages.measure import EvaluateConfig, evaluate
-from candor.stages.memory import MemoryStageConfig, audit_stage
 from candor.stages.pretrain import PretrainConfig, pretrain
 from candor.stages.r1 import R1Config, Until, r1_stages
 from candor.stages.report import write_report
@@ -49,8 +49,8 @@ class RunConfig:
     """The model folder."""
     evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
     """What is measured at the end."""
-    memory: MemoryStageConfig = field(default_factory=MemoryStageConfig)
-    """Whose memory of the corpus is audited, and what is planted for that."""
+    audits: AuditsConfig = field(default_factory=AuditsConfig)
+    """Which models are audited for memory, safety and hallucination, and what is planted for that."""
     until: Until = "base"
     """How far the run goes: the base model, r1_zero, r1, or distilled, which also teaches a smaller model."""
     base_model: str = ""
@@ -68,8 +68,10 @@ class RunConfig:
             raise ConfigError(
                 f"base_model={self.base_model} is where until=r1_zero or until=r1 starts; set one of them"
             )
-        if self.base_model and (self.memory.models or self.memory.plant):
-            raise ConfigError(f"base_model={self.base_model}: its corpus is not here; use candor eval memory instead")
+        if self.base_model and (self.audits.models or self.audits.plant):
+            raise ConfigError(
+                f"base_model={self.base_model}: its corpus is not here; use candor eval memory and safety instead"
+            )
         longest = self.model.max_position_embeddings
         for name, length in {
             "pretrain.sequence_length": self.pretrain.sequence_length,
@@ -106,7 +108,7 @@ def stages_of(config: RunConfig, out: Path) -> tuple[Stage, ...]:
         given = Path(c.base_model)
         chain.add("base/model", partial(_linked, given), {"base_model": folder_hash(given)})
     else:
-        corpus = c.memory.planted(c.corpus)
+        corpus = c.audits.planted(c.corpus)
         chain.add("corpus", partial(corpus_stage, corpus), corpus_settings(corpus), in_place=True)
         size = c.model.vocab_size
         chain.add("tokenizer", partial(_tokenizer, size, out), {"vocab_size": size}, ("corpus",))
@@ -119,23 +121,26 @@ def stages_of(config: RunConfig, out: Path) -> tuple[Stage, ...]:
         evaluating = partial(_evals, c, out, out / "base" / "model")
         chain.add("base/evals", evaluating, to_dict(c.evaluate), ("base/model", "corpus"), draws=True)
     r1_stages(chain, c.resolved_r1(), c.until)
-    if c.memory.models:
-        audited = _audited(c.memory.models, [stage.name for stage in chain.stages])
-        settings = to_dict(c.memory) | {"control": c.memory.control and folder_hash(Path(c.memory.control))}
-        chain.add("memory", partial(audit_stage, c.memory, out), settings, ("corpus", *audited))
-    last = {"base": "base/model", "r1_zero": "r1_zero/model"}.get(c.until, "r1/model")
-    chain.add("model", partial(_linked, out / last), {}, (last,))
+    last = {"base": "base", "r1_zero": "r1_zero"}.get(c.until, "r1")
+    if c.audits.models:
+        _audits(chain, c, last)
+    chain.add("model", partial(_linked, out / last / "model"), {}, (f"{last}/model",))
     chain.check()
     everything = tuple(stage.name for stage in chain.stages)
     chain.add("report", partial(_report, c, out, everything), {"name": c.name, "until": c.until}, everything)
     return tuple(chain.stages)
 
 
-def _audited(models: Sequence[str], stages: Sequence[str]) -> list[str]:
-    known = [stage.removesuffix("/model") for stage in stages if stage.endswith("/model")]
-    if unknown := [name for name in models if name not in known]:
-        raise ConfigError(f"memory.models names {unknown[0]}, and this run makes {', '.join(known)}")
-    return [f"{name}/model" for name in models]
+def _audits(chain: Chain, config: RunConfig, last: str) -> None:
+    """The stage `audits`, of the models that are named and of all that have scores."""
+    c, made = config.audits, [stage.name for stage in chain.stages]
+    scored = [name.removesuffix("/scores") for name in made if name.endswith("/scores")]
+    known = scored or ["base"]
+    if unknown := [name for name in c.models if name not in known]:
+        raise ConfigError(f"audits.models names {unknown[0]}, and this run makes {', '.join(known)}")
+    settings = to_dict(c) | {"control": c.control and folder_hash(Path(c.control))}
+    inputs = ("corpus", *(f"{name}/model" for name in c.models), *(f"{name}/scores" for name in scored))
+    chain.add("audits", partial(audit_stage, c, chain.out, scored, last, config.seed), settings, inputs, draws=True)
 
 
 def _linked(source: Path, folder: Path, ui: Ui) -> None:
@@ -166,5 +171,5 @@ def _evals(config: RunConfig, out: Path, model: Path, folder: Path, ui: Ui) -> N
 
 
 def _report(config: RunConfig, out: Path, stages: Sequence[str], folder: Path, ui: Ui) -> None:
-    write_report(config.name, out, stages, folder, config.memory.models)
+    write_report(config.name, out, stages, folder)
     ui.say(f"  {out / 'report' / 'index.html'}")

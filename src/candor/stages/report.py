@@ -6,13 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from candor import files
+from candor.evaluate.audits.find import REGISTER
+from candor.evaluate.audits.report import gather
 from candor.evaluate.compression import Compression
 from candor.evaluate.page import page
+from candor.evaluate.safety.register import register, write_register
 from candor.evaluate.statistics import Figure, compare
 from candor.model.hub import config_from_hf
 from candor.plan.counts import count_parameters
 from candor.records import Provenance
-from candor.stages.memory import memory_figures
+from candor.stages.audits import audit_figures
 from candor.stages.plots import plot_pretraining, plot_rl
 from candor.stages.rl import TRANSCRIPTS
 from candor.stages.scores import SCORES, read_each, read_scores
@@ -46,17 +49,17 @@ COLUMNS = {
 """Columns of the stage table; shares but for the last two."""
 
 
-def write_report(name: str, run: Path, stages: Sequence[str], folder: Path, audited: Sequence[str] = ()) -> None:
+def write_report(name: str, run: Path, stages: Sequence[str], folder: Path) -> None:
     """Write `summary.json` (flat keys), the pictures and `index.html` from what `stages` left in `run`.
 
-    `audited` are the models whose memory was audited.
+    Then, by these figures, `risk_register.json`, and in `audits` the page of the audits where there were any.
     """
     base = run / "base"
     rows = {model: read_scores(run / model / "scores") for model in NAMES if f"{model}/scores" in stages}
     settings = _settings(run, rows)
     summary: dict[str, Any] = {"run": name, **_model_figures(base / "model"), **_table_figures(rows)}
     summary |= {f"scores.{key}": settings[key] for key in ("k", "k_other", "temperature", "seed") if key in settings}
-    summary |= _claims(run, rows) | memory_figures(run / "memory", audited)
+    summary |= _claims(run, rows) | (audit_figures(run / "audits") if "audits" in stages else {})
     pictures: dict[str, str] = {}
     heldout = sample = None
     if "corpus" in stages:
@@ -78,6 +81,10 @@ def write_report(name: str, run: Path, stages: Sequence[str], folder: Path, audi
                 told[NAMES[model]] = _transcripts(transcripts)
             summary |= {f"{model}.{key}": value for key, value in _rl_figures(lines).items()}
     files.write_json(folder / "summary.json", summary)
+    risks = register(run, summary=folder / "summary.json")
+    write_register(risks, folder / REGISTER)
+    if "audits" in stages:
+        gather(run, risks).write(folder / "audits")
     html = page(
         "candor.stages",
         "report.html.jinja",
@@ -92,6 +99,7 @@ def write_report(name: str, run: Path, stages: Sequence[str], folder: Path, audi
         pictures=pictures,
         transcripts=told,
         notes=notes(summary),
+        audited="audits" in stages,
         provenance={stage: Provenance.read(run / stage) for stage in stages},
     )
     files.atomic_write(folder / "index.html", html)

@@ -95,6 +95,41 @@ def test_of_several_tests_all_must_hold(tmp_path: Path) -> None:
     assert (rows(tmp_path)["M15"].state, rows(tmp_path)["M15"].evidence) == ("not met", "b/safety.json")
 
 
+@pytest.mark.parametrize(
+    ("row", "place"),
+    [
+        ("M9", "audits/memory/r1.json"),
+        ("M9", "memory.json"),
+        ("M9", "evals/r1/memory.json"),
+        ("M11", "audits/hallucination.json"),
+        ("M15", "audits/safety/r1/safety.json"),
+    ],
+)
+def test_audits_count_wherever_they_lie_and_the_worst_decides(row: str, place: str, tmp_path: Path) -> None:
+    assert rows(tmp_path)[row].detail.startswith("no audit of ")
+    put(tmp_path, place, {"outcome": "pass"})
+    assert (rows(tmp_path)[row].state, rows(tmp_path)[row].evidence) == ("met", place)
+    other = put(tmp_path, f"z/{'memory/z' if row == 'M9' else Path(place).stem}.json", {"outcome": "not shown"})
+    assert rows(tmp_path)[row].state == "open"
+    files.write_json(other, {"outcome": "fail"})
+    assert rows(tmp_path)[row].state == "not met"
+
+
+def test_figures_of_facts_have_no_threshold_and_meet_nothing(tmp_path: Path) -> None:
+    put(tmp_path, "evals/facts-rgb.json", {"set": "rgb", "questions": 9, "figures": {}})
+    assert (rows(tmp_path)["M11"].state, rows(tmp_path)["M11"].evidence) == ("open", "evals/facts-rgb.json")
+    put(tmp_path, "audits/hallucination.json", {"outcome": "pass"})
+    assert rows(tmp_path)["M11"].state == "met", "nor do they undo what has one"
+
+
+def test_a_summary_that_is_not_in_its_place_yet(tmp_path: Path) -> None:
+    """As while a report is being made; an earlier one counts no more."""
+    put(tmp_path, "report/summary.json", GOOD | {"r1.refusal": 0.0})
+    new = put(tmp_path, ".tmp-1-report/summary.json", GOOD)
+    row = {one.row: one for one in register(tmp_path, summary=new).rows}["M8"]
+    assert (row.state, row.evidence, row.sha256) == ("met", "report/summary.json", files.sha256(new))
+
+
 def test_a_real_safety_test_is_evidence(tmp_path: Path) -> None:
     judge = ModelJudge(lambda texts: ["<verdict>refused</verdict>"] * len(texts), "guard")
     found = [audit(full_bank(kind), model(lambda turn: "No."), [judge], model="m") for kind in KINDS]
@@ -128,6 +163,12 @@ def test_evidence_that_was_changed_shows_nothing(tmp_path: Path) -> None:
         "open",
         "it was changed since its folder was made",
     )
+
+
+def test_a_torn_provenance_is_no_proof(tmp_path: Path) -> None:
+    put(tmp_path, "report/summary.json", GOOD)
+    (tmp_path / "report/provenance.json").write_text("{")
+    assert rows(tmp_path)["M8"].state == "open" and "provenance" in rows(tmp_path)["M8"].detail
 
 
 def test_owners_are_named_and_the_register_is_written(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from candor import files
-from candor.errors import ConfigError
+from candor.errors import ConfigError, DataError
 from candor.evaluate.facts.citations import check_citations
 from candor.evaluate.facts.grading import FactGrade, fact_figures, grade_fact
 from candor.evaluate.facts.items import FactItem, FactSet
@@ -90,6 +90,17 @@ class FactsReport:
         """As JSON; figures over nothing are left out, for they are no numbers."""
         known = {name: one for name, one in self.figures.items() if not math.isnan(one.value)}
         files.write_json(path, dataclasses.asdict(dataclasses.replace(self, figures=known)))
+
+    @classmethod
+    def read(cls, path: Path) -> "FactsReport":
+        """What `write` wrote; DataError where it has another form."""
+        values = files.read_json(path)
+        try:
+            figures = {name: Figure(**one) for name, one in values.pop("figures").items()}
+            broken = {int(number): why for number, why in values.pop("broken").items()}
+            return cls(figures=figures, broken=broken, **values)
+        except (TypeError, KeyError, AttributeError, ValueError) as error:
+            raise DataError(f"{path} is no report of facts ({error!r}); ask the questions again") from None
 
 
 def shown_passages(item: FactItem, config: FactsConfig) -> tuple[str, ...]:

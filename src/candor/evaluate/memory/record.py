@@ -82,7 +82,7 @@ class MemoryReport:
 
     def write(self, path: Path) -> None:
         """As JSON; what is no number becomes null."""
-        files.write_json(path, _plain(dataclasses.asdict(self) | {"outcome": self.outcome}))
+        files.write_json(path, plain(dataclasses.asdict(self) | {"outcome": self.outcome}))
 
     @classmethod
     def read(cls, path: Path) -> "MemoryReport":
@@ -105,11 +105,12 @@ def _figure(values: dict[str, Any]) -> Figure:
     return Figure(**values | {"value": math.nan if values["value"] is None else values["value"]})
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """As JSON can hold it: null for what is no number."""
     if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
+        return {key: plain(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
+        return [plain(one) for one in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

@@ -32,6 +32,8 @@ class Asking:
     """Share of the probability that is sampled from."""
     seed: int = 0
     """Seed of the sampling."""
+    stop: tuple[str, ...] = ()
+    """Texts that end an answer."""
 
 
 def responder(
@@ -83,6 +85,7 @@ def _round(
             temperature=asking.temperature,
             top_p=asking.top_p,
             max_tokens=asking.max_tokens,
+            stop=asking.stop,
             seed=int.from_bytes(number) >> 1,
         )
         return subject.chat(talk if len(talk) > 1 else str(talk[0]["content"])), params

@@ -14,20 +14,20 @@ from typing import Any, Literal
 
 from candor import files
 from candor.errors import ConfigError, DataError
+from candor.evaluate.audits.find import Found, Kind, find
 from candor.records import Provenance, code_version
 
 State = Literal["open", "met", "not met"]
-FILE = "risk_register.json"
-"""What `write_register` leaves in the run."""
 SUMMARY = "report/summary.json"
+"""Where the figures of a run lie in its folder."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
     """One row.
 
-    >>> Entry(row="M9", says="no stored copy of training text", measure="...", owner="li", evidence="audit/copies.json",
-    ...      sha256="9c1b...", state="met", detail="outcome: pass")
+    >>> Entry(row="M9", says="no stored copy of training text", measure="...", owner="li",
+    ...       evidence="audits/memory/r1.json", sha256="9c1b...", state="met", detail="outcome: pass")
     """
 
     row: str
@@ -117,9 +117,11 @@ class _Row:
     says: str
     measure: str
     places: tuple[str, ...] = ()
-    """Where the evidence lies: the files of the first of these patterns that has any, and `evidence/ROW.json`, what a
-    person states."""
+    """Where the evidence lies: all files of these patterns, and `evidence/ROW.json`, what a person states."""
     check: Check = _outcome
+    audits: tuple[Kind, ...] = ()
+    """Of which kind of audit the evidence is, wherever it lies in the run; a kind counts where no earlier one is
+    there."""
 
 
 _ROWS = (
@@ -140,15 +142,15 @@ _ROWS = (
          (SUMMARY,), _figures("r1.refusal", "base.refusal", "r1.over_refusal",
                               holds=lambda after, before, over: after > before and over <= 0.05)),
     _Row("M9", "no stored copy of training text", "the memorisation audit passes",
-         ("memorisation.json", "*/memorisation.json", "*/*/memorisation.json")),
+         audits=("memory",)),
     _Row("M10", "open weights with a technical report", "the release gate passes", ("release.json", "*/release.json")),
     _Row("M11", "hallucination reduced, not excluded", "the hallucination audit passes",
-         ("hallucination.json", "*/hallucination.json", "*/*/hallucination.json")),
+         audits=("hallucination", "facts")),  # facts have no threshold: by them the row stays open
     _Row("M12", "no advice in medicine, law, finance", "a person states that the notices were checked"),
     _Row("M13", "every output labelled as made by AI", "a person states that the labels verify"),
     _Row("M14", "notices in three places", "a person states that the page was checked"),
     _Row("M15", "risks managed; safety tests and red team", "the safety banks pass: 90%, 95%, 5%",
-         ("safety.json", "*/safety.json", "*/*/safety.json")),
+         audits=("safety",)),
     _Row("M16", "rights of users", "a person states that opt-out, export and deletion were checked"),
     _Row("M17", "a service for dialogue, text and code", "a person states that the API was checked"),
 )  # fmt: skip
@@ -156,35 +158,43 @@ ROWS = tuple(row.row for row in _ROWS)
 """The rows by name."""
 
 
-def register(run: Path, owners: Mapping[str, str] | None = None) -> Register:
-    """How each row stands by what is in the folder `run`; `owners` says who answers for which row."""
+def register(run: Path, owners: Mapping[str, str] | None = None, summary: Path | None = None) -> Register:
+    """How each row stands by what is in the folder `run`; `owners` says who answers for which row.
+
+    `summary` is the summary of a report that is not in its place in the run yet.
+    """
     if not run.is_dir():
         raise DataError(f"{run} is no folder; give one of a run")
     owners = owners or {}
     if unknown := sorted(set(owners) - set(ROWS)):
         raise ConfigError(f"owners of {', '.join(unknown)}: there are rows {ROWS[0]} to {ROWS[-1]}")
-    return Register(run=str(run), rows=tuple(_entry(row, run, str(owners.get(row.row, ""))) for row in _ROWS))
+    found = find(run)
+    rows = (_entry(row, run, str(owners.get(row.row, "")), found, summary) for row in _ROWS)
+    return Register(run=str(run), rows=tuple(rows))
 
 
-def _entry(row: _Row, run: Path, owner: str) -> Entry:
+def _entry(row: _Row, run: Path, owner: str, found: Found, summary: Path | None) -> Entry:
     """The worst of what all its files say: a person's statement does not undo a figure."""
     said = {"row": row.row, "says": row.says, "measure": row.measure, "owner": owner}
+    own = {path.relative_to(run).as_posix(): path for pattern in row.places for path in sorted(run.glob(pattern))}
+    own |= {SUMMARY: summary} if summary and SUMMARY in row.places else {}
+    kinds = (found.audits[kind] for kind in row.audits)
+    own |= {path.relative_to(run).as_posix(): path for path in next(filter(None, kinds), ())}
+    judged = [(place, path, *_judged(path, run, row.check)) for place, path in own.items()]
     statement = run / "evidence" / f"{row.row}.json"
-    places = next(filter(None, (sorted(run.glob(pattern)) for pattern in row.places)), [])
-    found = [(path, row.check) for path in places] + ([(statement, _outcome)] if statement.is_file() else [])
-    if not found:
-        wanted = row.places[0] if row.places else f"evidence/{row.row}.json"
+    if statement.is_file():
+        judged.append((f"evidence/{statement.name}", statement, *_judged(statement, run, _outcome)))
+    if not judged:
+        wanted = [*row.places, *(f"audit of {kind}" for kind in row.audits), f"evidence/{row.row}.json"][0]
         return Entry(**said, evidence="", sha256="", state="open", detail=f"no {wanted}")
-    judged = [(path, *_judged(path, run, check)) for path, check in found]
     order: list[State] = ["not met", "open", "met"]
-    path, state, detail = min(judged, key=lambda one: order.index(one[1]))
-    at = path.relative_to(run).as_posix()
-    return Entry(**said, evidence=at, sha256=files.sha256(path), state=state, detail=detail)
+    place, path, state, detail = min(judged, key=lambda one: order.index(one[2]))
+    return Entry(**said, evidence=place, sha256=files.sha256(path), state=state, detail=detail)
 
 
 def _judged(path: Path, run: Path, check: Check) -> tuple[State, str]:
     """What a file says; one that was changed since its folder was made, or has another form, says nothing."""
-    if trouble := _changed(path, run):
+    if trouble := changed(path, run):
         return "open", trouble
     try:
         holds, detail = check(files.read_json(path))
@@ -193,11 +203,15 @@ def _judged(path: Path, run: Path, check: Check) -> tuple[State, str]:
     return ("open" if holds is None else "met" if holds else "not met"), detail
 
 
-def _changed(path: Path, run: Path) -> str:
-    """Whether a file is other than the provenance of its folder, or of one above it in the run, says."""
+def changed(path: Path, run: Path) -> str:
+    """What is wrong with a file that is other than the provenance of its folder, or of one above it in the run, says;
+    "" where nothing is."""
     for folder in path.parents:
         if (folder / Provenance.FILE).is_file():
-            known = Provenance.read(folder).outputs.get(path.relative_to(folder).as_posix())
+            try:
+                known = Provenance.read(folder).outputs.get(path.relative_to(folder).as_posix())
+            except DataError:
+                return "the provenance of its folder cannot be read"
             if known and files.sha256(path) != known:
                 return "it was changed since its folder was made"
         if folder == run:

@@ -1,0 +1,1 @@
+"""All audits in one report: rows gathered from the files that the audits left, and a page for people."""
