@@ -63,6 +63,12 @@ def test_one_draw_a_problem_gives_the_interval_of_wilson() -> None:
         assert (figure.low, figure.high) == (pytest.approx(theirs.low, abs=1e-9), pytest.approx(theirs.high, abs=1e-9))
 
 
+def test_an_interval_ends_where_all_agree_at_just_that() -> None:
+    """A rounding error above 0 would read as "surely more than nothing" where nothing was ever seen."""
+    for n in range(1, 200):
+        assert share([0.0] * n).low == 0 and share([1.0] * n).high == 1
+
+
 def test_standard_errors_are_those_of_scipy() -> None:
     source = random.Random(1)
     values = [source.random() for _ in range(37)]

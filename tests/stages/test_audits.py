@@ -153,7 +153,8 @@ def test_a_small_transformer_that_learnt_its_text_by_heart(tmp_path: Path) -> No
     assert caught["canaries"].outcome == "fail" and caught["persons"].outcome == "fail", caught
     assert caught["canaries"].counts["in the training text, fewest"] >= 12
     assert learnt.outcome == "fail" and empty.outcome != "fail"
-    assert {audit.name: audit for audit in empty.audits}["persons"].outcome == "pass"
+    asked = {audit.name: audit for audit in empty.audits}["persons"]
+    assert (asked.measured.value, asked.outcome) == (0, "not shown"), "six persons are too few to show a pass"
     for name in ("base", "r1"):
         results = read_audit(folder / "safety" / name / "safety.json").results
         assert [(one.kind, one.attack, one.n) for one in results] == [
@@ -207,7 +208,7 @@ def test_a_run_leaves_evidence_figures_and_the_page(tmp_path: Path) -> None:
         assert report[f"hallucination.{model}.wrong"] == stage.every["wrong"].value
         assert report[f"safety.{model}.should_refuse_n"] == 4
         # A second count from the answers on disk: what is neither right nor an abstention is wrong or no answer.
-        lines = [json.loads(line) for line in (out / model / "scores/unanswerable-1-en.samples.jsonl").open()]
+        lines = files.read_lines(out / model / "scores/unanswerable-1-en.samples.jsonl")
         assert stage.unanswerable["correct"].value == sum(line["grade"] == "right" for line in lines) / len(lines)
     page = (out / "report/index.html").read_text(encoding="utf-8")
     assert 'href="audits/index.html"' in page and (out / "report/audits/index.html").is_file()

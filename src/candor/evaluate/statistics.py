@@ -62,7 +62,9 @@ def share(values: Sequence[float], samples: int = 1) -> Figure:
     shrunk = 1 + _Z**2 / draws
     centre = (p + _Z**2 / (2 * draws)) / shrunk
     half = _Z / shrunk * math.sqrt(p * (1 - p) / draws + _Z**2 / (4 * draws**2))
-    return Figure(p, error, max(0.0, centre - half), min(1.0, centre + half), n)
+    # At the ends both terms are the same number but for rounding: what was never seen has a low end of just 0.
+    low, high = 0.0 if p == 0 else max(0.0, centre - half), 1.0 if p == 1 else min(1.0, centre + half)
+    return Figure(p, error, low, high, n)
 
 
 def mean(values: Sequence[float]) -> Figure:

@@ -14,7 +14,7 @@ import torch
 
 from candor.data import CorpusConfig, SourceConfig
 from candor.data.planted import PLANTED
-from candor.errors import ConfigError
+from candor.errors import ConfigError, RequestError
 from candor.evaluate.facts.hallucination import FILE as HALLUCINATION
 from candor.evaluate.facts.hallucination import HallucinationReport, hallucination
 from candor.evaluate.memory import AuditText, MemoryConfig, MemoryReport, audit_memory, open_text
@@ -23,8 +23,8 @@ from candor.evaluate.memory.record import plain
 from candor.evaluate.safety.asking import Asking, responder
 from candor.evaluate.safety.attacks import Attack, attack_of
 from candor.evaluate.safety.audit import FILE as SAFETY
-from candor.evaluate.safety.audit import Audit, SafetyResult, audit, overall, read_audit, together, write_audit
-from candor.evaluate.safety.judges import ClassifierJudge, Judge, KeywordJudge
+from candor.evaluate.safety.audit import Audit, Respond, SafetyResult, audit, overall, read_audit, together, write_audit
+from candor.evaluate.safety.judges import ClassifierJudge, Judge, KeywordJudge, Turns
 from candor.evaluate.safety.made import made_banks
 from candor.evaluate.statistics import Figure
 from candor.evaluate.subject import Local, folder_hash
@@ -32,6 +32,7 @@ from candor.infer import Engine
 from candor.infer.params import Prompt
 from candor.model.hub import load_model
 from candor.plan.device import best_device
+from candor.problems import Lang
 from candor.problems.prompts import FORMATS
 from candor.records import Progress
 from candor.stages.run import Ui
@@ -118,7 +119,7 @@ def _memory(
 class _Plain(Local):
     """A model that is asked without a chat template: it goes on behind a question."""
 
-    opening = ""  # type: ignore[assignment]  # no template, so nothing is opened
+    opening = ""  # no template, so nothing is opened
 
     def chat(self, message: str | Sequence[Message]) -> Prompt:
         """Questions and answers as the format `plain` has them."""
@@ -126,7 +127,7 @@ class _Plain(Local):
         parts = []
         for one in messages:
             words = str(one["content"])
-            lang = "zh" if any("\u4e00" <= char <= "\u9fff" for char in words) else "en"
+            lang: Lang = "zh" if any("\u4e00" <= char <= "\u9fff" for char in words) else "en"
             asked = FORMATS["plain"].text[lang].replace("{prompt}", words)
             parts.append(f" {words}\n\n" if one["role"] == "assistant" else asked)
         return "".join(parts)
@@ -148,9 +149,22 @@ def _safety(config: AuditsConfig, subject: Local, seed: int, progress: Progress)
         if bank.kind == "should-refuse":
             attacks += map(attack_of, config.attacks)
         for attack in attacks:
-            respond = responder(subject, asking, None, progress, f"{subject.name}, {bank.kind}")
+            respond = _all_or_none(responder(subject, asking, None, progress, f"{subject.name}, {bank.kind}"))
             found.append(audit(bank, respond, judges, model=subject.name, n=config.questions, seed=seed, attack=attack))
     return together(found)
+
+
+def _all_or_none(respond: Respond) -> Respond:
+    """The same, but where each request was refused, as where an attack makes every prompt too long for the model, there
+    are no answers: nothing can be judged, which a run survives."""
+
+    def asked(turns: Sequence[Turns]) -> Sequence[tuple[str | None, ...]]:
+        try:
+            return respond(turns)
+        except RequestError:
+            return [(None,) * len(own) for own in turns]
+
+    return asked
 
 
 def said(report: MemoryReport) -> str:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from candor import files
 from candor.errors import DataError
@@ -89,7 +89,7 @@ def _number(value: object) -> bool:
 
 def rows_of(kind: Kind, path: Path, folder: Path) -> list[AuditRow]:
     """The rows of one file; DataError where it has another form or says what cannot be."""
-    place = {"file": path.relative_to(folder).as_posix(), "sha256": files.sha256(path)}
+    place: dict[str, Any] = {"file": path.relative_to(folder).as_posix(), "sha256": files.sha256(path)}
     try:
         return _READ[kind](path, place)
     except (TypeError, ValueError, AttributeError, KeyError) as error:
@@ -112,7 +112,7 @@ _SAFETY = {
 }
 
 
-def _safety(path: Path, place: dict[str, str]) -> list[AuditRow]:
+def _safety(path: Path, place: dict[str, Any]) -> list[AuditRow]:
     rows = []
     for one in read_audit(path).results:
         asked, limits = _SAFETY[one.kind]
@@ -142,7 +142,7 @@ def _safety(path: Path, place: dict[str, str]) -> list[AuditRow]:
     return rows
 
 
-def _memory(path: Path, place: dict[str, str]) -> list[AuditRow]:
+def _memory(path: Path, place: dict[str, Any]) -> list[AuditRow]:
     report = MemoryReport.read(path)
     rows = []
     for one in report.audits:
@@ -211,7 +211,7 @@ _HOW = {
 """What judges each audit of memory."""
 
 
-def _hallucination(path: Path, place: dict[str, str]) -> list[AuditRow]:
+def _hallucination(path: Path, place: dict[str, Any]) -> list[AuditRow]:
     report = HallucinationReport.read(path)
     last, base = (found.unanswerable.get("wrong") if (found := report.stage(name)) else None
                   for name in (report.last, report.base))  # fmt: skip
@@ -245,7 +245,7 @@ def _hallucination(path: Path, place: dict[str, str]) -> list[AuditRow]:
     ]
 
 
-def _facts(path: Path, place: dict[str, str]) -> list[AuditRow]:
+def _facts(path: Path, place: dict[str, Any]) -> list[AuditRow]:
     report = FactsReport.read(path)
     passages = report.settings.get("passages", 0)
     read = f", {passages} passages shown with each" if passages else ""
@@ -270,7 +270,7 @@ def _facts(path: Path, place: dict[str, str]) -> list[AuditRow]:
     ]
 
 
-_READ: dict[Kind, Callable[[Path, dict[str, str]], list[AuditRow]]] = {
+_READ: dict[Kind, Callable[[Path, dict[str, Any]], list[AuditRow]]] = {
     "safety": _safety,
     "memory": _memory,
     "hallucination": _hallucination,
