@@ -46,6 +46,7 @@ def test_no_family_runs_out_of_problems(recipe: object) -> None:
         more = stage.shots if stage.method == "prompted" else 0
         wanted |= {task: max(stage.questions + more, wanted.get(task, 0)) for task in stage.tasks}
     wanted |= {task: max(config.general_each, wanted.get(task, 0)) for task in config.general}
+    wanted |= {task: max(config.refusals.each, wanted.get(task, 0)) for task in config.refusals.tasks}
     wanted |= {task: max(config.worked, wanted.get(task, 0)) for task in config.collected.tasks}
     for task, number in wanted.items():
         assert len(draw(task, 0, number)) == number
@@ -129,6 +130,8 @@ def test_v3_r1_starts_from_v3() -> None:
         (["r1.preferences.format=r1_zero"], "r1.preferences.format='r1_zero'"),
         (["r1.general=requests:1:en,requets:1:zh"], "'requets:1:zh' must be NAME:DIFFICULTY:LANG"),
         (["r1.general_each=0"], "r1.general_each=0 must be at least 1"),
+        (["r1.refusals.harmless=0"], "r1.refusals.harmless=0.0 above 0"),
+        (["audits.models=r9"], "audits.models names r9"),
         (["r1.safety.kind=helpfulness"], "r1.safety.kind are what their names say"),
         (["r1.scores.reasoning="], "scores.reasoning names no task"),
         (["r1.scores.behaviour=arithmetic:1:en"], "arithmetic:1:en is in both reasoning and behaviour"),

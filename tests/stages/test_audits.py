@@ -39,11 +39,14 @@ AUDIT = MemoryConfig(
 
 
 def test_off_unless_asked_for_and_on_as_the_guide_says(tmp_path: Path) -> None:
-    plain = laptop()
+    plain = dataclasses.replace(laptop(), audits=AuditsConfig())
     names = [stage.name for stage in stages_of(plain, tmp_path)]
     assert "audits" not in names and all(source.path != PLANTED for source in plain.corpus.sources)
     audited = override(plain, "audits.models=base,r1_zero,r1", "audits.plant=0,1,4,16,64")
     stages = {stage.name: stage for stage in stages_of(audited, tmp_path)}
+    short = {stage.name: stage for stage in stages_of(override(audited, "until=r1_zero"), tmp_path)}
+    assert short["audits"].inputs[1:3] == ("base/model", "r1_zero/model") and "r1/model" not in short
+    assert "audits" not in [one.name for one in stages_of(override(plain, "audits.models=r1", "until=base"), tmp_path)]
     scores = [name for name in stages if name.endswith("/scores")]
     assert stages["audits"].inputs == ("corpus", "base/model", "r1_zero/model", "r1/model", *scores)
     assert len(scores) == 9 and "audits" in stages["report"].inputs

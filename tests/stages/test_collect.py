@@ -18,6 +18,7 @@ from candor.model import Transformer
 from candor.model.hub import save_model
 from candor.problems import Problem
 from candor.problems.prompts import asked
+from candor.problems.refusal import refuses
 from candor.problems.tasks import draw
 from candor.stages.collect import (
     COUNTS,
@@ -364,6 +365,17 @@ def test_a_model_folder_says_the_same_each_time_and_nonsense_is_not_kept(tmp_pat
         said.append({line["place"]: line["response"] for line in lines(tmp_path / name)})
     assert said[0] == said[1] and len(set(said[0].values())) > 1
     assert json.loads((tmp_path / "a" / COUNTS).read_text())["reasons"]["no_thought"] == 8
+
+
+def test_more_harmless_requests_than_harmful_ones() -> None:
+    """Counted by the checker of the family: the harmless ones all stay."""
+    every, tilted = (reference_dialogues(("safety:1:en", "safety:1:zh"), 200, 0, tilt) for tilt in (0.0, 4.0))
+    said = [[str(one.messages[-1]["content"]).partition("</think>")[2] for one in some] for some in (every, tilted)]
+    refusing = [list(map(refuses, some)) for some in said]
+    assert len(every) == 400 and sum(refusing[0]) > 150
+    harmless = len(every) - sum(refusing[0])
+    assert len(tilted) - sum(refusing[1]) == harmless and harmless / 4 - 2 <= sum(refusing[1]) <= harmless / 4
+    assert set(map(str, tilted)) < set(map(str, every))
 
 
 def test_references_are_the_families_own_answers() -> None:

@@ -9,7 +9,7 @@ import pytest
 from candor.errors import ConfigError
 from candor.recipes import CONTROLS
 from candor.recipes.laptop import laptop
-from candor.stages.controls import Controls, run_controls
+from candor.stages.controls import Controls, run_controls, table
 from candor.stages.pipeline import RunConfig
 from candor.stages.run import Ui
 from tests.stages.ui import Quiet
@@ -47,6 +47,13 @@ def test_the_table_by_hand(tmp_path: Path) -> None:
     assert rows["| without MTP"].startswith("| without MTP | 2.4000 ± 0.7506 | 4.8000 ± 1.5011 |")
     assert rows["| without MTP"].endswith("| +0.4000 ± 0.1732 |")
     assert "`model.num_nextn_predict_layers=0`" in text
+
+
+def test_other_columns_are_judged_by_the_first(tmp_path: Path) -> None:
+    controls = dataclasses.replace(CONTROLS_OF_TWO, columns={"memory.base.copying": ("copies", 2)})
+    rows = {"as the recipe": [{"memory.base.copying": 0.5}] * 3, "x": [{"memory.base.copying": 0.75}] * 3}
+    last = table(controls, rows).splitlines()[5]  # type: ignore[arg-type]
+    assert last == "| x | 0.75 ± 0.00 | +0.25 ± 0.00 |"
 
 
 def test_one_seed_has_no_standard_error(tmp_path: Path) -> None:

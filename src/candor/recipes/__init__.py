@@ -7,7 +7,7 @@ from pathlib import Path
 
 from candor.data import CorpusConfig
 from candor.errors import ConfigError
-from candor.recipes.laptop import laptop, laptop_controls, smoke
+from candor.recipes.laptop import dedup_controls, laptop, laptop_controls, smoke
 from candor.recipes.pretraining import one_gpu, v3_671b
 from candor.recipes.r1 import r1_one_gpu, r1_zero_gsm8k, v3_r1
 from candor.stages.controls import Controls
@@ -18,7 +18,7 @@ RECIPES: dict[str, Callable[[], RunConfig]] = {recipe.__name__: recipe for recip
 """The recipes that ship, by name."""
 
 
-CONTROLS: dict[str, Callable[[], Controls]] = {laptop_controls.__name__: laptop_controls}
+CONTROLS: dict[str, Callable[[], Controls]] = {one.__name__: one for one in (laptop_controls, dedup_controls)}
 """Recipes of many runs that are compared."""
 
 

@@ -1,18 +1,22 @@
 """The laptop recipes: the whole chain on two CPU cores, and its short and compared forms."""
 
+import sysconfig
 from dataclasses import replace
+from pathlib import Path
 
 from candor.data import CorpusConfig, PackConfig, SourceConfig
 from candor.data.exercises import EXERCISES
+from candor.evaluate.memory import MemoryConfig
 from candor.model.config import ModelConfig, nano
 from candor.rl.policy import RewardConfig, RolloutConfig
+from candor.stages.audits import AuditsConfig
 from candor.stages.collect import CollectConfig
 from candor.stages.controls import Controls
 from candor.stages.export import ExportConfig
 from candor.stages.measure import EvaluateConfig
 from candor.stages.pipeline import RunConfig
 from candor.stages.pretrain import PretrainConfig
-from candor.stages.r1 import R1Config
+from candor.stages.r1 import R1Config, RefusalsConfig
 from candor.stages.reward_model import RewardModelConfig
 from candor.stages.rl import RLConfig
 from candor.stages.scores import ScoresConfig
@@ -67,6 +71,11 @@ def laptop() -> RunConfig:
         evaluate=EvaluateConfig(context=256),
         until="distilled",
         r1=_laptop_r1(),
+        audits=AuditsConfig(
+            models=("base", "r1"),
+            plant=(0, 1, 4, 16, 64),
+            memory=MemoryConfig(windows=200, samples=200, attacked=30, members=150),
+        ),
     )
 
 
@@ -74,13 +83,38 @@ def laptop_controls() -> Controls:
     """What the parts of pre-training do: `laptop` as far as its base model with each switched, three seeds: 18 runs."""
     return Controls(
         "laptop_controls",
-        replace(laptop(), until="base"),
+        replace(laptop(), until="base", audits=AuditsConfig()),
         {
             "without bias balancing": ("pretrain.bias_speed=0",),
             "without MTP": ("model.num_nextn_predict_layers=0",),
             "AdamW instead of Muon": ("pretrain.optim.name=adamw",),
             "without FIM": ("tokens.fim_rate=0",),
             "without document masks": ("pretrain.mask_documents=false",),
+        },
+    )
+
+
+def dedup_controls() -> Controls:
+    """What the search for near copies takes from what a model repeats: real tables of code, with it and without."""
+    base = laptop()
+    tables = Path(sysconfig.get_paths()["stdlib"]) / "encodings"  # some sixty modules that a program wrote alike
+    sources = (replace(_TEXT, form="code"), SourceConfig(str(tables), form="code", licence="PSF-2.0"))
+    return Controls(
+        "dedup_controls",
+        replace(
+            base,
+            until="base",
+            corpus=CorpusConfig((*sources, _exercises(2_000_000))),
+            pretrain=replace(base.pretrain, total_tokens=1_200_000),
+            audits=AuditsConfig(models=("base",), memory=MemoryConfig(samples=1000), questions=0),
+        ),
+        {"without the search for near copies": ("corpus.steps.minhash.bands=0", "corpus.steps.passage=0")},
+        columns={
+            "memory.base.copying": ("samples with a copied stretch", 4),
+            "memory.base.copying_control": ("held-out documents with one", 4),
+            "memory.base.extraction.repeated": ("repeated stretches extracted", 4),
+            "memory.base.extraction.random": ("stretches extracted", 4),
+            "pretrain.bits_per_byte": ("held-out bits per byte", 4),
         },
     )
 
@@ -96,6 +130,7 @@ def smoke() -> RunConfig:
         pretrain=replace(base.pretrain, total_tokens=100_000),
         train=replace(base.train, checkpoint_every=10),
         evaluate=replace(base.evaluate, max_bytes=50_000),
+        audits=replace(base.audits, questions=8, max_tokens=16, memory=_glance(base.audits.memory)),
         r1=replace(
             r1,
             scores=replace(r1.scores, problems=4, k=2, k_other=1, max_tokens=32),
@@ -107,6 +142,7 @@ def smoke() -> RunConfig:
             rl=_short(r1.rl),
             samples=_few(r1.samples),
             general_each=8,
+            refusals=replace(r1.refusals, each=8),
             sft=replace(r1.sft, epochs=1),
             preferences=_few(r1.preferences),
             final=_short(r1.final),
@@ -120,6 +156,10 @@ def smoke() -> RunConfig:
 def _short(config: RLConfig) -> RLConfig:
     rollout = replace(config.rollout, questions=len(config.rollout.tasks), group=4, max_tokens=24)
     return replace(config, steps=2, preference_steps=1, rollout=rollout, watch_every=1, watch_problems=4)
+
+
+def _glance(config: MemoryConfig) -> MemoryConfig:
+    return replace(config, windows=10, samples=10, tokens=50, attacked=4, members=10, alternatives=31)
 
 
 def _few(config: CollectConfig) -> CollectConfig:
@@ -145,13 +185,13 @@ def _laptop_r1() -> R1Config:
             watch_problems=25,
         )
 
-    def lessons(epochs: int) -> SftConfig:
+    def lessons(epochs: int, batch: int = 16, rate: float = 3e-3) -> SftConfig:
         return SftConfig(
             epochs=epochs,
             sequence_length=256,
-            batch=16,
-            micro_batch=16,
-            optim=_muon(3e-3),
+            batch=batch,
+            micro_batch=batch,
+            optim=_muon(rate),
             template="r1",
             mtp_weight=0.1,
         )
@@ -177,9 +217,10 @@ def _laptop_r1() -> R1Config:
         cold_start=lessons(2),
         rl=rl(16, SUMS, "chat", RewardConfig(accuracy=1.0, format=0.3, language=0.3)),
         samples=CollectConfig(tasks=SUMS, questions=1000, samples=1, format="chat", max_tokens=96),
-        general=(*UNKNOWN, *WORDS, *SAFETY, *REQUESTS),
+        general=(*UNKNOWN, *WORDS, *REQUESTS),
         general_each=200,
-        sft=lessons(2),
+        refusals=RefusalsConfig(SAFETY, each=2000, harmless=4.0),
+        sft=lessons(2, batch=4, rate=1.5e-3),  # more steps: in 200 it learns to refuse, not what
         preferences=CollectConfig(
             tasks=(*REQUESTS, *SAFETY), questions=100, samples=3, format="chat", max_tokens=64, strict=False
         ),

@@ -23,6 +23,7 @@ from candor.infer import Completion, SamplingParams
 from candor.infer.params import Prompt
 from candor.problems import Grade, Lang, Problem
 from candor.problems.prompts import asked, check_format, reflective, seed_of, steps_of, stop_of
+from candor.problems.safety import Conduct
 from candor.problems.tasks import check_task, draw
 from candor.records import Progress, no_progress
 from candor.stages.readable import Readability, readable, readable_form, summary, with_thought
@@ -312,14 +313,20 @@ def rejection_sample(
     ]
 
 
-def reference_dialogues(tasks: Sequence[str], n: int, seed: int) -> list[Dialogue]:
+def reference_dialogues(tasks: Sequence[str], n: int, seed: int, harmless: float = 0.0) -> list[Dialogue]:
     """`n` problems of each task with their own solutions as chat answers.
 
-    The thought holds the worked steps; it is empty where there are none, as for general and safety requests.
+    The thought holds the worked steps; it is empty where there are none, as for general and safety requests. With
+    `harmless` above 0 requests to refuse are left out until there are at least so many harmless ones for each.
     """
     found = []
     for task in tasks:
-        for problem in draw(task, seed, n):
+        problems = draw(task, seed, n)
+        if harmless:
+            refused = [one for one in problems if isinstance(one.gold, Conduct) and one.gold.refuse]
+            dropped = {one.id for one in refused[int((len(problems) - len(refused)) / harmless) :]}
+            problems = [one for one in problems if one.id not in dropped]
+        for problem in problems:
             free = problem.form in ("code", "free")
             if free and not problem.solution:
                 raise ConfigError(f"tasks: {task!r} has no solutions to learn from; choose another")

@@ -14,13 +14,14 @@ from candor.records import code_version
 from candor.stages.pipeline import RunConfig
 from candor.stages.run import Ui
 
-_COLUMNS = {
+PRETRAINING = {
     "pretrain.bits_per_byte": ("held-out bits per byte", 4),
     "pretrain.loss": ("training loss", 4),
     "pretrain.max_violation": ("max violation", 3),
     "pretrain.mtp_accuracy": ("MTP accuracy", 4),
     "pretrain.tokens_per_second": ("tokens/s", 0),
 }
+"""Columns of a table about pre-training."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class Controls:
     """Settings that each variant changes, by its name in the table."""
     seeds: tuple[int, ...] = (0, 1, 2)
     """Every variant runs once with each."""
+    columns: dict[str, tuple[str, int]] = field(default_factory=lambda: PRETRAINING)
+    """Of the table: key of the summary -> heading and digits. Of the first the difference from the base is shown."""
 
     def runs(self) -> dict[str, list[tuple[str, RunConfig]]]:
         """By variant, the folder and configuration of each run; the base comes first."""
@@ -70,20 +73,21 @@ def run_controls(controls: Controls, out: Path, ui: Ui, run: Callable[[RunConfig
 
 
 def table(controls: Controls, summaries: dict[str, list[dict[str, float | None]]]) -> str:
-    """Markdown: mean and standard error of each figure, and the paired difference of bits per byte from the base.
+    """Markdown: mean and standard error of each figure, and the paired difference of the first one from the base.
 
     The difference is taken seed by seed: runs of one seed share weights and, unless the variant changes it, data.
     """
-    base = [row["pretrain.bits_per_byte"] or math.nan for row in next(iter(summaries.values()))]
-    heads = ["run", *(head for head, _ in _COLUMNS.values()), "bits per byte against the recipe"]
+    (first, (head, digits)), *_ = controls.columns.items()
+    base = next(iter(summaries.values()))
+    heads = ["run", *(head for head, _ in controls.columns.values()), f"{head} against the recipe"]
     lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
     for variant, rows in summaries.items():
         cells = []
-        for key, (_, digits) in _COLUMNS.items():
+        for key, (_, places) in controls.columns.items():
             values = [value for row in rows if (value := row.get(key)) is not None]
-            cells.append(_with_error(values, digits) if values else "none")
-        differences = [(row["pretrain.bits_per_byte"] or math.nan) - b for row, b in zip(rows, base, strict=True)]
-        cells.append("" if rows is next(iter(summaries.values())) else _with_error(differences, 4, "+"))
+            cells.append(_with_error(values, places) if values else "none")
+        differences = [_number(row, first) - _number(plain, first) for row, plain in zip(rows, base, strict=True)]
+        cells.append("" if rows is base else _with_error(differences, digits, "+"))
         lines.append(f"| {variant} | {' | '.join(cells)} |")
     settings = [f"- {name}: `{' '.join(changed)}`" for name, changed in controls.variants.items()]
     said = (
@@ -92,6 +96,11 @@ def table(controls: Controls, summaries: dict[str, list[dict[str, float | None]]
         "20 steps."
     )
     return "\n".join([said, "", *lines, "", *settings, ""])
+
+
+def _number(row: dict[str, float | None], key: str) -> float:
+    value = row.get(key)
+    return math.nan if value is None else value
 
 
 def _with_error(values: list[float], digits: int, sign: str = "") -> str:

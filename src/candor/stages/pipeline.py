@@ -21,7 +21,7 @@ from candor.stages.export import ExportConfig, export
 from candor.stages.measure import EvaluateConfig, evaluate
 from candor.stages.pretrain import PretrainConfig, pretrain
 from candor.stages.r1 import R1Config, Until, r1_stages
-from candor.stages.report import write_report
+from candor.stages.report import NAMES, write_report
 from candor.stages.run import Stage, Ui, execute
 from candor.text import Tokenizer
 from candor.train.loop import LoopConfig
@@ -70,8 +70,11 @@ class RunConfig:
             )
         if self.base_model and (self.audits.models or self.audits.plant):
             raise ConfigError(
-                f"base_model={self.base_model}: its corpus is not here; use candor eval memory and safety instead"
+                f"base_model={self.base_model}: its corpus is not here; set audits.models= and audits.plant=, and use "
+                "candor eval memory and safety instead"
             )
+        if unknown := [name for name in self.audits.models if name not in NAMES]:
+            raise ConfigError(f"audits.models names {unknown[0]}, and a run makes {', '.join(NAMES)}")
         longest = self.model.max_position_embeddings
         for name, length in {
             "pretrain.sequence_length": self.pretrain.sequence_length,
@@ -122,8 +125,7 @@ def stages_of(config: RunConfig, out: Path) -> tuple[Stage, ...]:
         chain.add("base/evals", evaluating, to_dict(c.evaluate), ("base/model", "corpus"), draws=True)
     r1_stages(chain, c.resolved_r1(), c.until)
     last = {"base": "base", "r1_zero": "r1_zero"}.get(c.until, "r1")
-    if c.audits.models:
-        _audits(chain, c, last)
+    _audits(chain, c, last)
     chain.add("model", partial(_linked, out / last / "model"), {}, (f"{last}/model",))
     chain.check()
     everything = tuple(stage.name for stage in chain.stages)
@@ -132,12 +134,12 @@ def stages_of(config: RunConfig, out: Path) -> tuple[Stage, ...]:
 
 
 def _audits(chain: Chain, config: RunConfig, last: str) -> None:
-    """The stage `audits`, of the models that are named and of all that have scores."""
-    c, made = config.audits, [stage.name for stage in chain.stages]
+    """The stage `audits`, of those models that are named and as far as the run goes, and of all that have scores."""
+    made = [stage.name for stage in chain.stages]
     scored = [name.removesuffix("/scores") for name in made if name.endswith("/scores")]
-    known = scored or ["base"]
-    if unknown := [name for name in c.models if name not in known]:
-        raise ConfigError(f"audits.models names {unknown[0]}, and this run makes {', '.join(known)}")
+    c = replace(config.audits, models=tuple(name for name in config.audits.models if name in (scored or ["base"])))
+    if not c.models:
+        return
     settings = to_dict(c) | {"control": c.control and folder_hash(Path(c.control))}
     inputs = ("corpus", *(f"{name}/model" for name in c.models), *(f"{name}/scores" for name in scored))
     chain.add("audits", partial(audit_stage, c, chain.out, scored, last, config.seed), settings, inputs, draws=True)

@@ -50,6 +50,26 @@ _SAMPLES, _PREFERENCES, _DRAFTS, _WORKED = 101_000_001, 102_000_001, 103_000_001
 
 
 @dataclass(frozen=True)
+class RefusalsConfig:
+    """What Dev3 learns to refuse and not to refuse, beside what is in `general`."""
+
+    tasks: tuple[str, ...] = ()
+    """Tasks of requests beside their harmless twins, such as safety:1:en."""
+    each: int = 1000
+    """Problems of each, of which about half are harmful."""
+    harmless: float = 1.0
+    """Harmless requests for each harmful one at least; more makes a model that helps where it is not sure."""
+
+    def __post_init__(self) -> None:
+        if self.each < 1 or not self.harmless > 0:
+            raise ConfigError(
+                f"r1.refusals.each={self.each} must be at least 1 and r1.refusals.harmless={self.harmless} above 0"
+            )
+        for task in self.tasks:
+            check_task(task)
+
+
+@dataclass(frozen=True)
 class R1Config:
     """What happens after pre-training."""
 
@@ -78,6 +98,8 @@ class R1Config:
     """Tasks whose own answers are added: general requests, safety, problems without an answer."""
     general_each: int = 200
     """Problems of each of these."""
+    refusals: RefusalsConfig = field(default_factory=RefusalsConfig)
+    """More requests to refuse, and their harmless twins."""
     sft: SftConfig = field(default_factory=SftConfig)
     """Dev3: the base model learns all of these."""
     preferences: CollectConfig = field(
@@ -150,7 +172,8 @@ def plan_of(config: R1Config, until: Until) -> list[tuple[str, str]]:
         ("dev2", _rl_plan(c.rl)),
         (
             "samples",
-            f"{_collect_plan(c.samples)}; {len(c.general) * c.general_each:,} general, safety and no-answer ones",
+            f"{_collect_plan(c.samples)}; {len(c.general) * c.general_each:,} general, safety and no-answer ones; "
+            f"at most {len(c.refusals.tasks) * c.refusals.each:,} to refuse or not",
         ),
         ("dev3", _sft_plan(c.sft)),
         ("preferences", _collect_plan(c.preferences)),
@@ -208,6 +231,7 @@ class _Stages:
         self.taught("dev1", "base", c.cold_start, "drafts")
         self.reinforced("dev2", "dev1", c.rl, "chat")
         samples = {"samples": to_dict(c.samples), "general": list(c.general), "general_each": c.general_each}
+        samples |= {"refusals": to_dict(c.refusals)}
         self.chain.add("samples", self.samples, samples, ("dev2/model",), draws=True, in_place=True)
         self.taught("dev3", "base", c.sft, "samples")
         preferences = to_dict(c.preferences)
@@ -341,6 +365,8 @@ class _Stages:
         with open_subject(str(self.out / "dev2" / "model")) as subject, ui.progress("samples") as progress:
             kept = rejection_sample(c.samples, subject, folder, self.seed + _SAMPLES, progress)
         general = reference_dialogues(c.general, c.general_each, self.seed + _SAMPLES)
+        r = c.refusals
+        general += reference_dialogues(r.tasks, r.each, self.seed + _SAMPLES, r.harmless)
         _write_rows(folder / DIALOGUES, [_dialogue_row(one) for one in (*kept, *general)])
         ui.say(f"  {len(kept):,} reasoning answers kept, {len(general):,} general ones added")
 

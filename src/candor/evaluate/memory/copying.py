@@ -45,9 +45,9 @@ def copying(
     judged = difference(measured, shown)
     return Audit(
         name="copying",
-        asked=f"{samples} samples of up to {tokens} tokens behind the begin token alone; a copy is a stretch of "
-        f"the training text, which is always found from {index.config.span} letters and digits in a row and may be from "
-        f"{index.config.gram}",
+        asked=f"{samples} samples of up to {tokens} tokens behind the begin token alone; a copy is a stretch "
+        f"of the training text, which is always found from {index.config.span} letters and digits in a row and may be "
+        f"from {index.config.gram}",
         measured=measured,
         control=shown,
         compared=_HELD_OUT if control is None else f"the model {control.name}",
