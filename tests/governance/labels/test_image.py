@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
 from candor.governance.labels import exif, xmp
-from candor.governance.labels.carrier import GENERATED, Carrier, Unreadable
+from candor.governance.labels.carrier import GENERATED, Carrier, SourceType, Unreadable
 from candor.governance.labels.image import JPEG, PNG
 from candor.governance.labels.record import Label
 from candor.governance.labels.verdict import judge
@@ -73,7 +73,7 @@ def test_a_label_reads_back_and_a_second_one_takes_its_place(
     data = make("" if bare else OTHER.format("", title, " " * 100), size=size)
     once = carrier.write(data, label, None)
     assert only_label(carrier, once) == label
-    assert carrier.read(once).marks == (f"XMP digitalSourceType: {GENERATED}",)
+    assert carrier.read(once).marks == (SourceType("XMP digitalSourceType", GENERATED),)
     assert carrier.write(data, label, None) == once
     twice = carrier.write(once, second, None)
     assert only_label(carrier, twice) == second

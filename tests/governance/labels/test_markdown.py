@@ -6,7 +6,7 @@ import time
 import pytest
 
 from candor.governance.labels import Notice
-from candor.governance.labels.carrier import Unreadable
+from candor.governance.labels.carrier import SourceType, Unreadable
 from candor.governance.labels.text import MARKDOWN, TEXT
 from candor.governance.labels.verdict import judge
 from tests.governance.labels.cases import label_of
@@ -102,7 +102,7 @@ def test_plain_text_is_seen_as_it_is() -> None:
 
 def test_a_half_character_in_front_matter_can_be_printed() -> None:
     found = MARKDOWN.read(b'---\nAIGC: "\\ud800"\ndigitalSourceType: "\\udfff"\n---\n')
-    assert (found.labels[0].value, found.marks) == ("\ufffd", ("digitalSourceType: \ufffd",))
+    assert (found.labels[0].value, found.marks) == ("\ufffd", (SourceType("digitalSourceType", "\ufffd"),))
 
 
 @pytest.mark.parametrize(

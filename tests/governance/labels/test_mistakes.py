@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from candor.governance.labels import verify
 from candor.governance.labels.record import FIELDS, read_value
@@ -123,6 +124,38 @@ def test_a_wrong_file_is_caught_with_its_clause(name: str, tmp_path: Path) -> No
         assert clause in " ".join(problem.clause for problem in verdict.problems), verdict.problems
     else:
         assert verdict.status == "not found"
+
+
+IPTC = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+
+
+@pytest.mark.parametrize("source", ["digitalCapture", "humanEdits", "algorithmicMedia", "algorithmicallyEnhanced"])
+def test_a_source_type_that_does_not_say_ai_is_no_mark_for_europe(source: str, tmp_path: Path) -> None:
+    packet = (
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        '<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" '
+        f'Iptc4xmpExt:DigitalSourceType="{IPTC}{source}"/></rdf:RDF></x:xmpmeta>'
+    )
+    Image.new("RGB", (8, 8)).save(tmp_path / "camera.jpg", xmp=packet.encode())
+    texts = {
+        "a.json": json.dumps({"digitalSourceType": IPTC + source}),
+        "a.html": f"<meta name=digitalSourceType content='{IPTC}{source}'><meta name=ai-disclosure content=none>text",
+        "a.md": f"---\ndigitalSourceType: {IPTC}{source}\n---\ntext",
+    }
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    for name in (*texts, "camera.jpg"):
+        verdict = verify(tmp_path / name, "eu")
+        assert verdict.marks[0].value == IPTC + source
+        assert verdict.status == "not found", name
+
+
+@pytest.mark.parametrize("source", ["trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia"])
+def test_one_that_says_ai_is(source: str, tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(json.dumps({"digitalSourceType": IPTC + source}))
+    assert verify(tmp_path / "a.json", "eu").status == "compliant"
+    (tmp_path / "a.html").write_text("<meta name=ai-disclosure content=ai-generated>text")
+    assert verify(tmp_path / "a.html", "eu").status == "compliant"
 
 
 def test_bare_source_type_is_caught_for_europe(tmp_path: Path) -> None:

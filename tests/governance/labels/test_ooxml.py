@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from candor.governance.labels import package
-from candor.governance.labels.carrier import GENERATED, Carrier, Unreadable
+from candor.governance.labels.carrier import GENERATED, Carrier, SourceType, Unreadable
 from candor.governance.labels.explicit import Notice, notice
 from candor.governance.labels.ooxml import DOCX, PPTX, XLSX
 from candor.governance.labels.record import Label
@@ -108,7 +108,7 @@ def test_a_label_reads_back_and_a_second_one_takes_its_place(
     data = make(texts)
     once = carrier.write(data, label, None)
     assert only_label(carrier, once) == label
-    assert carrier.read(once).marks == (f"digitalSourceType: {GENERATED}",)
+    assert carrier.read(once).marks == (SourceType("digitalSourceType", GENERATED),)
     assert content(once) == content(data)
     assert carrier.write(data, label, None) == once
     twice = carrier.write(once, second, notice())

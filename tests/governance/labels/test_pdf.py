@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from candor.governance.labels import footer
-from candor.governance.labels.carrier import GENERATED, Unreadable
+from candor.governance.labels.carrier import GENERATED, SourceType, Unreadable
 from candor.governance.labels.explicit import Notice, notice
 from candor.governance.labels.pdf import PDF
 from candor.governance.labels.record import Label
@@ -79,7 +79,7 @@ def test_a_label_reads_back_and_a_second_one_takes_its_place(
     data = pdf(texts, info={"/Subject": title}, packet=OTHER.format("") if xmp else "")
     once = PDF.write(data, label, None)
     assert only_label(PDF, once) == label
-    assert PDF.read(once).marks == (f"XMP digitalSourceType: {GENERATED}",)
+    assert PDF.read(once).marks == (SourceType("XMP digitalSourceType", GENERATED),)
     assert PDF.write(data, label, None) == once
     twice = PDF.write(once, second, notice())
     assert only_label(PDF, twice) == second

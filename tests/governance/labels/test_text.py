@@ -10,9 +10,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from candor.governance.labels import Label, Notice, notice
-from candor.governance.labels.carrier import Carrier, Unreadable
+from candor.governance.labels.carrier import Carrier, SourceType, Unreadable
 from candor.governance.labels.events import JSON, STREAM, disclosure_header
-from candor.governance.labels.html import HTML
+from candor.governance.labels.html import HTML, SCHEMA
 from candor.governance.labels.record import read_value
 from candor.governance.labels.text import MARKDOWN, TEXT, decode
 from candor.governance.labels.verdict import judge
@@ -140,7 +140,7 @@ def test_whole_pages() -> None:
         "<head><meta name=AIGC content=1><META NAME='aigc' CONTENT='2'></head><body>x",
     ):
         written = twice(HTML, page.encode(), label_of(), notice("zh"))
-        assert "schema.org digitalSourceType" in " ".join(HTML.read(written).marks)
+        assert HTML.read(written).marks == (SourceType("schema.org digitalSourceType", SCHEMA),)
 
 
 values = st.recursive(
@@ -278,4 +278,4 @@ def test_half_characters_can_be_printed() -> None:
     for reading in (JSON.read(body.encode()), STREAM.read(f"data: {body}\n\n".encode())):
         for found in reading.labels:
             (found.name + found.value + str(read_value(found.value))).encode()
-        ("".join(reading.marks) + reading.notices[0].text).encode()
+        ("".join(mark.value for mark in reading.marks) + reading.notices[0].text).encode()

@@ -10,6 +10,10 @@ from candor.governance.labels.record import Label, Problem
 
 GENERATED = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 """IPTC's digital source type of what a trained model made; the whole address, not the last word of it."""
+DISCLOSURE = "ai-disclosure"
+"""Name of the HTML meta element that W3C's AI Content Disclosure group proposes."""
+_DISCLOSED = ("ai-generated", "autonomous")
+"""Its values that say more than that a machine helped."""
 LARGEST = 256 * 2**20
 """Bytes of a file, and of a part that is unpacked from one, that are taken."""
 
@@ -36,6 +40,34 @@ class Found:
 
 
 @dataclass(frozen=True)
+class SourceType:
+    """What a file says of where its content comes from, beside the label: a digital source type, an ai-disclosure.
+
+    >>> SourceType("digitalSourceType", GENERATED).says_ai
+    True
+    """
+
+    name: str
+    """The entry, in words."""
+    value: str
+    """As the file has it."""
+
+    @property
+    def says_ai(self) -> bool:
+        """Whether a trained model made the content, or a part of it.
+
+        Cameras and editors write source types too, and a formula's picture (algorithmicMedia) or a retouched one
+        (algorithmicallyEnhanced) is none of a model's.
+        """
+        return self.value in _DISCLOSED if self.name == DISCLOSURE else "rainedAlgorithmic" in self.value
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether a source type of AI stands as its last word, which programs do not know, and not as an address."""
+        return self.says_ai and self.name != DISCLOSURE and not self.value.startswith("http")
+
+
+@dataclass(frozen=True)
 class Reading:
     """All that a file says about having been made by a machine.
 
@@ -46,8 +78,8 @@ class Reading:
     """Implicit labels, in the order of the file; more than one is one too many."""
     notices: tuple[Seen, ...] = ()
     """Visible notices."""
-    marks: tuple[str, ...] = ()
-    """Other machine-readable marks, in words: the digital source type, an ai-disclosure."""
+    marks: tuple[SourceType, ...] = ()
+    """Other machine-readable marks, whatever they say."""
     manifest: bytes | None = None
     """A C2PA manifest in the text."""
     problems: tuple[Problem, ...] = ()

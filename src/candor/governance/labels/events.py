@@ -6,7 +6,16 @@ from collections.abc import Iterator
 from typing import Any
 
 from candor.errors import ConfigError
-from candor.governance.labels.carrier import GENERATED, Carrier, Found, Reading, Unreadable, decode, printable
+from candor.governance.labels.carrier import (
+    GENERATED,
+    Carrier,
+    Found,
+    Reading,
+    SourceType,
+    Unreadable,
+    decode,
+    printable,
+)
 from candor.governance.labels.explicit import Notice, notices
 from candor.governance.labels.record import Label, Problem
 
@@ -134,7 +143,7 @@ def _reading(text: str, where: str) -> Reading:
     members = _parsed(text)
     values = {name: value for name, value, *_ in members}
     shown, source = values.get(_NOTICE), values.get(_SOURCE)
-    marks = (f"{_SOURCE}: {printable(source)}",) if isinstance(source, str) else ()
+    marks = (SourceType(_SOURCE, printable(source)),) if isinstance(source, str) else ()
     lines = notices([printable(shown)]) if isinstance(shown, str) else []
     try:
         return Reading(tuple(_found(members, where)), tuple(lines), marks)

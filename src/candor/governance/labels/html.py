@@ -8,7 +8,17 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from xml.parsers import expat
 
-from candor.governance.labels.carrier import Carrier, Decoded, Found, Reading, Unreadable, decode, manifest_of
+from candor.governance.labels.carrier import (
+    DISCLOSURE,
+    Carrier,
+    Decoded,
+    Found,
+    Reading,
+    SourceType,
+    Unreadable,
+    decode,
+    manifest_of,
+)
 from candor.governance.labels.explicit import Notice, notices
 from candor.governance.labels.record import Label
 from candor.governance.labels.shown import RAW, VOID, Tree
@@ -19,7 +29,6 @@ SCHEMA = "https://schema.org/TrainedAlgorithmicMediaDigitalSource"
 """The same source type as an enumeration of schema.org."""
 _LONGEST_TAG = 16 * 2**10
 """Characters of a tag, comment or script that is never closed: the parser takes quadratic time for them."""
-_DISCLOSED = ("ai-generated", "autonomous")
 _LINKED = re.compile(r'"digitalSourceType"\s*:\s*"([^"]{1,200})"')
 _CHARSET = re.compile(
     rb"""(?:<meta\b[^>]{0,500}?\bcharset|<\?xml\b[^>]{0,200}?\bencoding)\s*=\s*["']?\s*([\w.:-]{1,40})""", re.IGNORECASE
@@ -41,7 +50,7 @@ class _Page(HTMLParser):
     xml: bool = False
     """Whether <div/> is an empty element; in HTML it is a start tag."""
     labels: list[tuple[str, str, int, int]] = field(default_factory=list)
-    marks: list[str] = field(default_factory=list)
+    marks: list[SourceType] = field(default_factory=list)
     head: int | None = None
     head_end: int | None = None
     body: int | None = None
@@ -95,7 +104,8 @@ class _Page(HTMLParser):
         if tag == "body" or (tag == "html" and self.end is None):
             self.end = self._offset()
         if self._raw is not None and tag == "script":
-            self.marks += [f"schema.org digitalSourceType: {one}" for one in _LINKED.findall("".join(self._raw))]
+            linked = _LINKED.findall("".join(self._raw))
+            self.marks += [SourceType("schema.org digitalSourceType", one) for one in linked]
         elif self._raw is not None and tag == "style":
             self.tree.style("".join(self._raw), self._media)
         self._raw = None
@@ -112,10 +122,8 @@ class _Page(HTMLParser):
         content = fields.get("content", "")
         if "aigc" in name.lower():
             self.labels.append((name, content, start, end))
-        elif name == "ai-disclosure" and content in _DISCLOSED:
-            self.marks.append(f"ai-disclosure: {content}")
-        elif name == "digitalSourceType":
-            self.marks.append(f"digitalSourceType: {content}")
+        elif name in (DISCLOSURE, "digitalSourceType"):
+            self.marks.append(SourceType(name, content))
 
 
 def shown_lines(text: str) -> list[str]:
@@ -183,7 +191,7 @@ def _write(data: bytes, label: Label, notice: Notice | None) -> bytes:
     if manifest_of(page.text)[0] is not None:
         raise Unreadable("carries a C2PA manifest, which any change would break: label it before it is signed")
     metas = f'<meta name="AIGC" content="{html.escape(label.json())}"/>'
-    if not any(SCHEMA in mark for mark in page.marks):
+    if not any(mark.value == SCHEMA for mark in page.marks):
         linked = {"@context": "https://schema.org", "@type": "CreativeWork", "digitalSourceType": SCHEMA}
         metas += f'<script type="application/ld+json">{json.dumps(linked)}</script>'
     head = page.head if page.head is not None else _top(page.text)

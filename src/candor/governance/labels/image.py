@@ -9,7 +9,7 @@ import zlib
 from dataclasses import dataclass
 
 from candor.governance.labels import exif, xmp
-from candor.governance.labels.carrier import LARGEST, Carrier, Found, Reading, Unreadable
+from candor.governance.labels.carrier import LARGEST, Carrier, Found, Reading, SourceType, Unreadable
 from candor.governance.labels.explicit import Notice
 from candor.governance.labels.record import Label
 
@@ -94,7 +94,7 @@ def _about_us(keyword: bytes) -> bool:
 
 def _read_png(data: bytes) -> Reading:
     labels: list[Found] = []
-    marks: list[str] = []
+    marks: list[SourceType] = []
     for chunk in _chunks(data)[0]:
         keyword, text = _text(chunk)
         if keyword == _KEYWORD:
@@ -171,7 +171,7 @@ def _extended(segments: list[_Piece]) -> bytes:
 def _read_jpeg(data: bytes) -> Reading:
     segments, _ = _segments(data)
     labels: list[Found] = []
-    marks: list[str] = []
+    marks: list[SourceType] = []
     for segment in segments:
         if segment.kind == b"\xe1" and segment.data.startswith(_XMP):
             found, more = xmp.read(segment.data[len(_XMP) :], "XMP")

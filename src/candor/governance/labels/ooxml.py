@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from candor.governance.labels import office, xmlbytes
-from candor.governance.labels.carrier import GENERATED, Carrier, Found, Reading, Unreadable
+from candor.governance.labels.carrier import GENERATED, Carrier, Found, Reading, SourceType, Unreadable
 from candor.governance.labels.explicit import Notice, Seen
 from candor.governance.labels.package import TYPES, Package
 from candor.governance.labels.record import Label, Problem
@@ -53,7 +53,7 @@ def _read(kind: _Kind, data: bytes) -> Reading:
     for name in _custom_parts(package):
         for element in package.tree(name)[1].children:
             if element.attributes.get("name", "").lower() == SOURCE_TYPE.lower():
-                marks.append(f"{SOURCE_TYPE}: {element.text.strip():.200}")
+                marks.append(SourceType(SOURCE_TYPE, element.text.strip()[:200]))
     labels = tuple(found for found, _, _ in _labels(package))
     problems = [
         Problem("TC260-PG-20258A 6.1", f"nothing leads to {found.place}", "register it in _rels/.rels: label anew")

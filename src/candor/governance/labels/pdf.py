@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from candor.governance.labels import footer, xmp
-from candor.governance.labels.carrier import LARGEST, Carrier, Found, Reading, Unreadable
+from candor.governance.labels.carrier import LARGEST, Carrier, Found, Reading, SourceType, Unreadable
 from candor.governance.labels.explicit import Notice, Seen, notices
 from candor.governance.labels.record import Label
 
@@ -29,7 +29,7 @@ def _read(data: bytes) -> Reading:
 def _reading(reader: Any) -> Reading:
     labels = [Found(name, _text(value), "Info dictionary") for name, value in _info_labels(reader)]
     packet = _packet(reader)
-    marks: tuple[str, ...] = ()
+    marks: tuple[SourceType, ...] = ()
     if packet is not None:
         found, marks = xmp.read(packet, "XMP")
         labels += found

@@ -13,6 +13,7 @@ from candor.governance.labels.carrier import (
     Carrier,
     Found,
     Reading,
+    SourceType,
     Unreadable,
     decode,
     manifest_of,
@@ -152,7 +153,7 @@ def _read_markdown(data: bytes) -> Reading:
         if "aigc" in name.lower()
     ]
     marks = [
-        printable(f"{name}: {value.value}")
+        SourceType(name, printable(value.value))
         for name, value, _, _ in head.entries
         if name == _SOURCE and isinstance(value, yaml.ScalarNode)
     ]

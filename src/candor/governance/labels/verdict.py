@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from candor.governance.labels.carrier import GENERATED, Carrier, Found, Reading
+from candor.governance.labels.carrier import GENERATED, Carrier, Found, Reading, SourceType
 from candor.governance.labels.explicit import missing_elements
 from candor.governance.labels.record import Label, Problem, looks_like_code, read_value
 from candor.governance.labels.signing import SigningKeys
@@ -37,8 +37,8 @@ class Verdict:
     """The implicit label, where there is exactly one that can be read."""
     notices: tuple[str, ...] = ()
     """Visible notices that count."""
-    marks: tuple[str, ...] = ()
-    """Other machine-readable marks."""
+    marks: tuple[SourceType, ...] = ()
+    """Other machine-readable marks, whatever they say."""
     signatures: dict[str, str] | None = None
     """What became of the signatures, where keys were given."""
     problems: tuple[Problem, ...] = ()
@@ -164,14 +164,12 @@ def _china(
 def _europe(carrier: Carrier, reading: Reading, label: Label | None) -> tuple[Status, list[Problem], list[str]]:
     problems: list[Problem] = []
     notes: list[str] = []
-    for mark in reading.marks:
-        name, _, value = mark.partition(": ")
-        if "digitalSourceType" in name and "rainedAlgorithmic" in value and not value.startswith("http"):
-            what = f"{name} is the bare word {value!r:.60}"
-            problems.append(Problem("IPTC digital source type; C2PA 2.4", what, f"write the whole address {GENERATED}"))
+    for mark in (mark for mark in reading.marks if mark.is_bare):
+        what = f"{mark.name} is the bare word {mark.value!r:.60}"
+        problems.append(Problem("IPTC digital source type; C2PA 2.4", what, f"write the whole address {GENERATED}"))
     if problems:
         return "noncompliant", problems, notes
-    if not (reading.marks or reading.manifest or label):
+    if not (any(mark.says_ai for mark in reading.marks) or reading.manifest or label):
         if not carrier.metadata and reading.notices:
             notes.append("EU: a visible line is not machine-readable; a watermark would be: candor label detect")
             return "inconclusive", [], notes

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from candor.governance.labels import xmlbytes
-from candor.governance.labels.carrier import GENERATED, Found, Unreadable
+from candor.governance.labels.carrier import GENERATED, Found, SourceType, Unreadable
 from candor.governance.labels.xmlbytes import Edit, Element, escape
 
 AIGC = "http://www.tc260.org.cn/ns/AIGC/1.0/"
@@ -34,11 +34,11 @@ class Entry:
     """The edit that takes it out."""
 
 
-def read(packet: bytes, place: str) -> tuple[tuple[Found, ...], tuple[str, ...]]:
+def read(packet: bytes, place: str) -> tuple[tuple[Found, ...], tuple[SourceType, ...]]:
     """The labels and the digital source types of a packet."""
     entries = _entries(_clean(packet))
     labels = tuple(Found(one.name, one.value, place) for one in entries if "aigc" in one.name.lower())
-    marks = tuple(f"XMP digitalSourceType: {one.value:.200}" for one in entries if one.name.endswith(_SOURCE))
+    marks = tuple(SourceType("XMP digitalSourceType", one.value[:200]) for one in entries if one.name.endswith(_SOURCE))
     return labels, marks
 
 
