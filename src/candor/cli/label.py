@@ -89,14 +89,12 @@ def write(
     """
     from candor.errors import CandorError
     from candor.governance import labels
-    from candor.governance.labels.explicit import WORDINGS, Notice, Position
+    from candor.governance.labels.explicit import Position
     from candor.governance.labels.file import folder_files
     from candor.governance.labels.ledger import open_ledger
 
     labels.new_label(producer, label)  # before anything is opened: is there a code?
-    if position not in ("start", "middle", "end") or lang not in WORDINGS[label]:
-        raise ConfigError(f"--position {position} --lang {lang}: give start, middle or end, and en or zh")
-    shown = Notice(notice or WORDINGS[label][lang], cast(Position, position)) if visible else None
+    style = labels.Style(lang, cast(Position, position), notice) if visible else None
     ring = labels.load_keys(keys) if keys else None
     targets = [one for path in paths for one in folder_files(path)]
     if not targets:
@@ -110,7 +108,7 @@ def write(
                 done = labels.write(
                     target,
                     labels.new_label(producer, label),
-                    notice=shown,
+                    style=style,
                     out=out,
                     keys=ring,
                     ledger=ledger,

@@ -7,12 +7,26 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+import docx
+import pypdf
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from candor.cli.main import app
 from candor.errors import ConfigError, DataError, KeysError, StorageError
-from candor.governance.labels import load_keys, new_keys, new_label, notice, read, verify, write
+from candor.governance.labels import (
+    CARRIERS,
+    Style,
+    load_keys,
+    new_keys,
+    new_label,
+    notice,
+    read,
+    spread,
+    verify,
+    write,
+)
 from candor.governance.labels.file import folder_files
 from candor.governance.labels.ledger import open_ledger
 from candor.governance.labels.signing import SigningKeys
@@ -23,6 +37,21 @@ from tests.governance.labels.cases import CODE, OTHER, label_of
 def page(tmp_path: Path) -> Path:
     path = tmp_path / "a.md"
     path.write_text("# Title\n\ntext\n")
+    return path
+
+
+def sample(path: Path) -> Path:
+    """A small unlabelled file of the kind that its name says."""
+    if path.suffix == ".docx":
+        docx.Document().save(str(path))
+    elif path.suffix == ".pdf":
+        writer = pypdf.PdfWriter()
+        writer.add_blank_page(300, 200)
+        writer.write(path)
+    elif path.suffix == ".png":
+        Image.new("RGB", (8, 8)).save(path)
+    else:
+        path.write_text({".json": "{}", ".sse": "data: {}\n\n"}.get(path.suffix, "text\n"))
     return path
 
 
@@ -102,10 +131,47 @@ def test_a_label_is_not_changed_and_text_without_any_is_refused(page: Path, tmp_
     text = tmp_path / "a.txt"
     text.write_text("AI生成\n")
     with pytest.raises(ConfigError, match="no metadata"):
-        write(text, new_label(CODE), notice=None)
+        write(text, new_label(CODE), style=None)
     assert write(text, new_label(CODE)).how == "labelled already"
     write(text, new_label(CODE), sidecar=True)
     assert verify(text).label is not None
+
+
+@pytest.mark.parametrize("name", ["a.md", "a.html", "a.json", "a.sse", "a.txt", "a.docx", "a.pdf", "a.png"])
+@pytest.mark.parametrize("label", ["2", "3"])
+def test_notice_and_source_type_say_no_more_than_the_label(name: str, label: str, tmp_path: Path) -> None:
+    """Also where it is another's label that is handed on by somebody who asks for "generated"."""
+    path = sample(tmp_path / name)
+    write(path, new_label(CODE, label), sidecar=True)
+    assert not read(path).marks and verify(path).status == "compliant"
+    handed = write(path, new_label(OTHER, "1"), sidecar=True)
+    assert (handed.label.label, handed.label.propagator) == (label, OTHER)
+    if name not in ("a.txt", "a.png"):
+        bare = sample(tmp_path / f"bare-{name}")
+        write(bare, spread(new_label(CODE, label), OTHER), style=None)
+        write(bare, new_label(OTHER.replace("20001", "20002"), "1"), style=Style("zh"))
+        path = bare
+    assert not read(path).marks
+    assert {seen.text for seen in read(path).notices} <= {notice(lang, label=label).text for lang in ("zh", "en")}
+    assert verify(path, "both").status == "compliant" or name == "a.txt"
+
+
+def test_a_source_type_that_is_there_stays_beside_a_doubtful_label(tmp_path: Path) -> None:
+    """A camera's; and one that says AI, which is not for us to take away."""
+    capture = "http://cv.iptc.org/newscodes/digitalsourcetype/digitalCapture"
+    for name, text in (
+        ("a.md", f"---\ndigitalSourceType: {capture}\n---\nx\n"),
+        ("a.json", f'{{"digitalSourceType":"{capture}"}}'),
+    ):
+        (tmp_path / name).write_text(text)
+        write(tmp_path / name, new_label(CODE, "3"))
+        assert [mark.value for mark in read(tmp_path / name).marks] == [capture]
+    for name in ("a.docx", "a.pdf", "a.png"):
+        path, out = sample(tmp_path / name), tmp_path / f"out-{name}"
+        carrier = CARRIERS[path.suffix]
+        path.write_bytes(carrier.write(path.read_bytes(), new_label(CODE), None))
+        out.write_bytes(carrier.write(path.read_bytes(), new_label(CODE, "3"), None))
+        assert read(out).marks == read(path).marks and read(path).marks[0].says_ai
 
 
 def test_mode_names_and_links(tmp_path: Path) -> None:
@@ -226,7 +292,7 @@ def test_broken_key_files_are_named(tmp_path: Path, text: str) -> None:
 def test_a_sidecar_beside_plain_text(tmp_path: Path) -> None:
     text = tmp_path / "a.txt"
     text.write_text("text\n")
-    label = write(text, new_label(CODE), sidecar=True, notice=notice("zh")).label
+    label = write(text, new_label(CODE), sidecar=True, style=Style("zh")).label
     assert verify(text).label == label and verify(text).status == "compliant"
     (tmp_path / "a.txt.aigc.json").write_text('{"AIGC": {"Label": 1}}')
     assert verify(text).status == "noncompliant"

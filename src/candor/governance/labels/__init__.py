@@ -8,7 +8,7 @@ There is no function that takes a label away: the Measures for Labelling (2025),
 for it.
 """
 
-from candor.governance.labels.explicit import CHAT, Notice, notice
+from candor.governance.labels.explicit import CHAT, Notice, Style, notice
 from candor.governance.labels.file import CARRIERS, Written, carrier_of, read, verify, write
 from candor.governance.labels.record import Label, Problem, new_label, spread
 from candor.governance.labels.signing import SigningKeys, load_keys, new_keys
@@ -24,6 +24,7 @@ __all__ = [
     "SigningKeys",
     "Standard",
     "Status",
+    "Style",
     "Verdict",
     "Written",
     "carrier_of",

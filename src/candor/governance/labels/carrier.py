@@ -104,8 +104,8 @@ class Carrier:
     read: Callable[[bytes], Reading]
     """What is in the bytes."""
     write: Callable[[bytes, Label, Notice | None], bytes]
-    """The bytes with exactly this label, the digital source type, and the notice where none is there yet (None: leave
-    what is visible alone). What else the file holds stays."""
+    """The bytes with exactly this label, the digital source type where the label says generated, and the notice where
+    none is there yet (None: leave what is visible alone). What else the file holds stays, also a source type."""
     metadata: bool = True
     """Whether the format has a place for the implicit label."""
     visible: bool = True

@@ -29,7 +29,8 @@ _PLACES = Problem("GB 45438-2025 6.1", "", "put the same label into the first an
 
 def envelope(label: Label, notice: Notice) -> dict[str, Any]:
     """The members that an answer in JSON carries beside its content, which is never altered."""
-    return {"AIGC": label.values(), _SOURCE: GENERATED, _NOTICE: notice.text}
+    source = {_SOURCE: GENERATED} if label.says_generated else {}
+    return {"AIGC": label.values(), **source, _NOTICE: notice.text}
 
 
 def disclosure_header(model: str, provider: str, at: int) -> str:
@@ -167,8 +168,8 @@ def _labelled(text: str, label: Label, notice: Notice | None) -> str:
         raise Unreadable(
             f"has its label inside {way}: {printable(name)!r:.20}; move it to the top of the object, then label again"
         )
-    kept = [one for one in members if "aigc" not in one[0].lower() and one[0] != _SOURCE]
-    new: dict[str, Any] = {"AIGC": label.values(), _SOURCE: GENERATED}
+    new: dict[str, Any] = {"AIGC": label.values()} | ({_SOURCE: GENERATED} if label.says_generated else {})
+    kept = [one for one in members if "aigc" not in one[0].lower() and one[0] not in new]
     own = [value for name, value, *_ in kept if name == _NOTICE]
     if notice and not own:
         new[_NOTICE] = notice.text

@@ -7,7 +7,7 @@ carries the Chinese one behind it, so that a file that travels is lawful in both
 import re
 import unicodedata
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from candor.errors import ConfigError
 
@@ -106,13 +106,46 @@ class Notice:
             )
 
 
-_EXAMPLE = WORDINGS["1"]["zh"]
+_FIRST = "1"
+_EXAMPLE = WORDINGS[_FIRST]["zh"]
 
 
 def notice(lang: str = "en", position: Position = "end", label: str = "1") -> Notice:
-    """The default notice for a label in a language; English where there is none."""
-    wordings = WORDINGS[label]
-    return Notice(wordings.get(lang, wordings["en"]), position)
+    """The default notice for a label in a language. ConfigError for a label or a language that is none."""
+    if label not in WORDINGS or lang not in WORDINGS[label]:
+        known = ", ".join(WORDINGS[_FIRST])
+        raise ConfigError(
+            f"no notice for label {label!r} in {lang!r}: labels are {', '.join(WORDINGS)}, languages {known}"
+        )
+    return Notice(WORDINGS[label][lang], position)
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a notice is worded and where it stands, before it is known which label a file ends up with.
+
+    A file that somebody labelled as suspected keeps that label when it is handed on, and its notice must not say more.
+    ConfigError, at once, for what would make no lawful notice.
+
+    >>> Style("zh").notice("3").text
+    '本内容疑似由人工智能生成（疑似AI生成）'
+    """
+
+    lang: str = "en"
+    """Language of the default wordings."""
+    position: Position = "end"
+    """Where it stands."""
+    wording: str = ""
+    """A wording of one's own, for whatever label; empty takes the default one."""
+
+    def __post_init__(self) -> None:
+        if self.position not in get_args(Position):
+            raise ConfigError(f"position {self.position!r} of the notice must be {', '.join(get_args(Position))}")
+        self.notice(_FIRST)
+
+    def notice(self, label: str) -> Notice:
+        """The notice of a file with this label. ConfigError where the label is none."""
+        return Notice(self.wording, self.position) if self.wording else notice(self.lang, self.position, label)
 
 
 def missing_elements(text: str) -> str:

@@ -14,7 +14,7 @@ from candor import files
 from candor.errors import ConfigError, DataError, StorageError
 from candor.governance.labels.carrier import LARGEST, Carrier, Found, Reading, Unreadable
 from candor.governance.labels.events import JSON, STREAM
-from candor.governance.labels.explicit import WORDINGS, Notice
+from candor.governance.labels.explicit import Notice, Style
 from candor.governance.labels.html import HTML
 from candor.governance.labels.image import JPEG, PNG
 from candor.governance.labels.ledger import Entry, Ledger
@@ -31,8 +31,8 @@ CARRIERS = {
     for suffix in carrier.suffixes
 }
 """End of a file's name, lower case, to the kind of file."""
-DEFAULT = Notice(WORDINGS["1"]["en"])
-"""The notice that `write` puts where none is."""
+DEFAULT = Style()
+"""How `write` words the notice that it puts where none is."""
 SIDECAR = ".aigc.json"
 """What is appended to the name of a plain text for the optional file beside it."""
 
@@ -102,13 +102,13 @@ def write(
     target: Path,
     label: Label,
     *,
-    notice: Notice | None = DEFAULT,
+    style: Style | None = DEFAULT,
     out: Path | None = None,
     keys: SigningKeys | None = None,
     ledger: Ledger | None = None,
     sidecar: bool = False,
 ) -> Written:
-    """Label a file: metadata and, where none stands there, the visible notice (None: leave what is visible).
+    """Label a file: metadata and, where none stands there, the visible notice (without `style`: leave what is visible).
 
     A file that has a label keeps what its producer wrote and gets `label`'s producer as propagator (one of our own
     stays as it is); one that has a broken one or several gets one whole one. The file is replaced at once, or `out`
@@ -121,7 +121,7 @@ def write(
     carrier = carrier_of(target)
     if out is not None and carrier_of(out) is not carrier:
         raise ConfigError(f"-o {out} is another kind of file than {target}; give it the same ending")
-    if notice is None and not carrier.metadata and not sidecar:
+    if style is None and not carrier.metadata and not sidecar:
         raise ConfigError(f"{target}: a {carrier.name} has no metadata, and without its notice and a sidecar no label")
     _must_be_writable(target, goal)
     with _alone(goal.parent):
@@ -132,6 +132,7 @@ def write(
             old = reading.labels or tuple(filter(None, [None if carrier.metadata else _sidecar(target)]))
             label, replaced = _lawful(old, label)
             label = keys.sign(label) if keys else label
+            notice = style.notice(label.label) if style else None
             result = carrier.write(data, label, notice)
             if result == data and _same(goal, target) and not sidecar:
                 return Written(goal, label, replaced, changed=False)

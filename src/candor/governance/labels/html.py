@@ -191,7 +191,7 @@ def _write(data: bytes, label: Label, notice: Notice | None) -> bytes:
     if manifest_of(page.text)[0] is not None:
         raise Unreadable("carries a C2PA manifest, which any change would break: label it before it is signed")
     metas = f'<meta name="AIGC" content="{html.escape(label.json())}"/>'
-    if not any(mark.value == SCHEMA for mark in page.marks):
+    if label.says_generated and not any(mark.value == SCHEMA for mark in page.marks):
         linked = {"@context": "https://schema.org", "@type": "CreativeWork", "digitalSourceType": SCHEMA}
         metas += f'<script type="application/ld+json">{json.dumps(linked)}</script>'
     head = page.head if page.head is not None else _top(page.text)

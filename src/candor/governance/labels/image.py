@@ -116,7 +116,10 @@ def _write_png(data: bytes, label: Label, notice: Notice | None) -> bytes:
     packets = [text for keyword, text in map(_text, chunks) if keyword == _KEYWORD]
     if len(packets) > 1:
         raise Unreadable("holds two XMP packets")
-    new = _Piece(b"iTXt", _KEYWORD + bytes(5) + xmp.merge(packets[0] if packets else None, label.json()))
+    new = _Piece(
+        b"iTXt",
+        _KEYWORD + bytes(5) + xmp.merge(packets[0] if packets else None, label.json(), generated=label.says_generated),
+    )
     kept = []
     for chunk in chunks:
         keyword = _text(chunk)[0]
@@ -194,7 +197,7 @@ def _write_jpeg(data: bytes, label: Label, notice: Notice | None) -> bytes:
     packets = [one for one in segments if one.kind == b"\xe1" and one.data.startswith(_XMP)]
     if len(packets) > 1:
         raise Unreadable("holds two XMP packets")
-    packet = xmp.merge(packets[0].data[len(_XMP) :] if packets else None, label.json())
+    packet = xmp.merge(packets[0].data[len(_XMP) :] if packets else None, label.json(), generated=label.says_generated)
     if len(_XMP + packet) > _SEGMENT:
         packet = re.sub(rb"\s{2,}(?=<\?xpacket end)", b"\n", packet)
     if len(_XMP + packet) > _SEGMENT:

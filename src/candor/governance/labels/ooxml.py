@@ -139,17 +139,19 @@ def _put_label(package: Package, label: Label) -> None:
     data, root = package.tree(part)
     if root.name != "Properties":
         raise Unreadable(f"holds no properties in its part {part:.80}")
-    others = [one for one in root.children if one.attributes.get("name", "").lower() != SOURCE_TYPE.lower()]
+    new = {"AIGC": label.json()} | ({SOURCE_TYPE: GENERATED} if label.says_generated else {})
+    names = {name.lower() for name in new}
+    others = [one for one in root.children if one.attributes.get("name", "").lower() not in names]
     edits = [(one.start, one.end, b"") for one in root.children if one not in others]
     pid = max([1, *(_pid(one) for one in others)])
     tag = f"{xmlbytes.prefix(data, root)}property"
     types = _TYPES_STRICT if "purl.oclc.org" in root.space else _TYPES
-    new = "".join(
+    written = "".join(
         f'<{tag} fmtid="{_FORMAT}" pid="{pid + more}" name="{name}">'
         f'<vt:lpwstr xmlns:vt="{types}">{escape(value)}</vt:lpwstr></{tag}>'
-        for more, (name, value) in enumerate((("AIGC", label.json()), (SOURCE_TYPE, GENERATED)), start=1)
+        for more, (name, value) in enumerate(new.items(), start=1)
     )
-    edits.append(xmlbytes.append(data, root.start, root.close, new.encode()))
+    edits.append(xmlbytes.append(data, root.start, root.close, written.encode()))
     package.put(part, xmlbytes.splice(data, edits))
     package.declare(part, _CUSTOM_TYPE)
     if not any(one.target == part for one in package.relations()):

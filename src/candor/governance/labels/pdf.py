@@ -45,16 +45,19 @@ def _write(data: bytes, label: Label, notice: Notice | None) -> bytes:
         if b"/ByteRange" in data or _has_signed_field(reader):
             raise Unreadable("is digitally signed; a label would break the signature: label it before signing")
         bare = notice and not any(seen.lawful for seen in _notices(reader)[0])
-        packet = xmp.merge(_packet(reader), None)
+        packet = _packet(reader)
+        if packet is not None or label.says_generated:
+            packet = xmp.merge(packet, None, generated=label.says_generated)
         for name, _ in _info_labels(reader):
             del _object(reader.trailer["/Info"])["/" + name]
         _object(reader.trailer["/Root"]).pop("/Metadata", None)
         writer = PdfWriter(clone_from=reader)
         writer.add_metadata({"/AIGC": label.json()})
-        stream = StreamObject()
-        stream.update({NameObject("/Type"): NameObject("/Metadata"), NameObject("/Subtype"): NameObject("/XML")})
-        stream.set_data(packet)
-        writer.root_object[NameObject("/Metadata")] = writer._add_object(stream)
+        if packet is not None:
+            stream = StreamObject()
+            stream.update({NameObject("/Type"): NameObject("/Metadata"), NameObject("/Subtype"): NameObject("/XML")})
+            stream.set_data(packet)
+            writer.root_object[NameObject("/Metadata")] = writer._add_object(stream)
         if notice and bare:
             _add_notice(writer, notice)
         out = io.BytesIO()

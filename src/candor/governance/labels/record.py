@@ -70,6 +70,11 @@ class Label:
     reserved2: str
     """For the propagator: a signature or nothing."""
 
+    @property
+    def says_generated(self) -> bool:
+        """Whether it says that the content is machine-generated, and not only that it may be."""
+        return self.label == "1"
+
     def values(self) -> dict[str, str]:
         """Field names of the standard to values."""
         return dict(zip(FIELDS, vars(self).values(), strict=True))

@@ -169,8 +169,9 @@ def _write_markdown(data: bytes, label: Label, notice: Notice | None) -> bytes:
     if head.flow:
         raise Unreadable("has front matter on one line, in braces or as a list; write it one key a line")
     block = ["AIGC:", *(f"  {name}: {json.dumps(value)}" for name, value in label.values().items())]
-    kept = head.without(re.compile(f"(?i:.*aigc.*)|{_SOURCE}", re.DOTALL))
-    lines = ["---", *kept, *block, f"{_SOURCE}: {json.dumps(GENERATED)}", "---"]
+    source = [f"{_SOURCE}: {json.dumps(GENERATED)}"] if label.says_generated else []
+    kept = head.without(re.compile("(?i:.*aigc.*)" + f"|{_SOURCE}" * len(source), re.DOTALL))
+    lines = ["---", *kept, *block, *source, "---"]
     return decoded.encode("\n".join([*lines, _noticed(head.body, notice)]))
 
 

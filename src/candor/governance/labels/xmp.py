@@ -36,32 +36,34 @@ class Entry:
 
 def read(packet: bytes, place: str) -> tuple[tuple[Found, ...], tuple[SourceType, ...]]:
     """The labels and the digital source types of a packet."""
-    entries = _entries(_clean(packet))
+    entries = _entries(_clean(packet), with_source=True)
     labels = tuple(Found(one.name, one.value, place) for one in entries if "aigc" in one.name.lower())
     marks = tuple(SourceType("XMP digitalSourceType", one.value[:200]) for one in entries if one.name.endswith(_SOURCE))
     return labels, marks
 
 
-def merge(packet: bytes | None, label: str | None) -> bytes:
-    """The packet with this label (None: with none) and the digital source type; its other properties stay.
+def merge(packet: bytes | None, label: str | None, *, generated: bool) -> bytes:
+    """The packet with this label (None: with none); its other properties stay.
 
-    A packet that is none is never thrown away: Unreadable.
+    `generated` puts IPTC's source type of what a trained model made in place of the one that is there. A packet that is
+    none is never thrown away: Unreadable.
     """
     data = _clean(packet) if packet and packet.strip(b"\0 \t\r\n") else _NEW.encode()
     root = xmlbytes.tree(data, "its XMP")
     rdf = next((one for one in root.walk() if (one.space, one.name) == (_RDF, "RDF")), None)
     if rdf is None:
         raise Unreadable("holds XMP that is none: it has no rdf:RDF")
-    edits = [entry.cut for entry in _entries(data)]
+    edits = [entry.cut for entry in _entries(data, with_source=generated)]
     about = next((value for one in rdf.children for name, value in one.attributes.items() if _is(name, "about")), "")
-    body = f"<Iptc4xmpExt:{_SOURCE}>{GENERATED}</Iptc4xmpExt:{_SOURCE}>"
+    body = f"<Iptc4xmpExt:{_SOURCE}>{GENERATED}</Iptc4xmpExt:{_SOURCE}>" if generated else ""
     if label is not None:
         body = f'<TC260:AIGC xmlns:TC260="{AIGC}">{escape(label)}</TC260:AIGC>{body}'
     new = (
         f'<rdf:Description xmlns:rdf="{_RDF}" rdf:about="{escape(about)}" '
         f'xmlns:Iptc4xmpExt="{_IPTC}">{body}</rdf:Description>'
     )
-    edits.append(xmlbytes.append(data, rdf.start, rdf.close, new.encode()))
+    if body:
+        edits.append(xmlbytes.append(data, rdf.start, rdf.close, new.encode()))
     return xmlbytes.splice(data, edits)
 
 
@@ -69,15 +71,15 @@ def _clean(packet: bytes) -> bytes:
     return xmlbytes.utf8(packet.strip(b"\0 \t\r\n"))
 
 
-def _entries(data: bytes) -> list[Entry]:
-    """All entries; the edit of one that stands alone takes its description with it."""
+def _entries(data: bytes, *, with_source: bool) -> list[Entry]:
+    """All labels, and source types too; the edit of one that stands alone takes its description with it."""
     found = []
     for description in xmlbytes.tree(data, "its XMP").walk():
         if (description.space, description.name) != (_RDF, "Description"):
             continue
         inside = [_of_element(data, one) for one in description.children]
         attributes = [_of_attribute(data, description, name, value) for name, value in description.attributes.items()]
-        entries = [one for one in inside + attributes if one]
+        entries = [one for one in inside + attributes if one and (with_source or not one.name.endswith(_SOURCE))]
         others = len(inside) + sum(not _is(name, "about") for name in description.attributes) - len(entries)
         if entries and not others:
             entries = [Entry(one.name, one.value, (description.start, description.end, b"")) for one in entries]
