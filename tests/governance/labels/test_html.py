@@ -66,6 +66,10 @@ def test_xml_that_is_no_page_is_refused() -> None:
         HTML.write(f"{XML}<div>x</div>".encode(), label_of(), notice())
 
 
+def test_a_line_that_markdown_calls_a_fence_hides_nothing() -> None:
+    assert seen("<p>~~~</p><p>AI生成</p>")
+
+
 STYLES = """
 opacity:0.0|opacity:.0|opacity:0%|font:0/0 a|font:italic 0px serif|font-size:0.0em|color:transparent|color:#0000
 color:rgba(0,0,0,0)|color:#fff;background:white|left:-9999px|margin-left:-999em|visibility:collapse|display:/**/none

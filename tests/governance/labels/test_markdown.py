@@ -7,7 +7,8 @@ import pytest
 
 from candor.governance.labels import Notice
 from candor.governance.labels.carrier import SourceType, Unreadable
-from candor.governance.labels.text import MARKDOWN, TEXT
+from candor.governance.labels.markdown import MARKDOWN
+from candor.governance.labels.text import TEXT
 from candor.governance.labels.verdict import judge
 from tests.governance.labels.cases import label_of
 

@@ -145,6 +145,12 @@ def test_a_lawful_notice_that_is_there_already_is_enough(kind: str, text: str) -
     assert content(carrier.write(data, FIRST, notice())) == content(data)
 
 
+@KIND
+def test_a_line_that_markdown_calls_a_fence_hides_nothing(kind: str) -> None:
+    carrier, make, _ = KINDS[kind]
+    assert lawful(carrier, make(["a", "```", "AI生成"])) == ["AI生成"]
+
+
 def test_a_notice_in_a_header_counts_and_one_that_nobody_sees_does_not() -> None:
     assert lawful(DOCX, document(["a"] * 9, head="AI生成")) == ["AI生成"]
     content = parts(document(["AI生成", "b"]))

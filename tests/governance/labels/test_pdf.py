@@ -159,6 +159,10 @@ def test_a_line_of_the_text_counts_where_it_has_both_elements() -> None:
     line.set_data(b"\n" + line.get_data())
     assert lawful(PDF, saved(theirs.write)) == [notice("zh").text]
     assert len(opened(PDF.write(saved(theirs.write), FIRST, notice())).pages[0]["/Contents"]) == 4
+    fenced = pypdf.PdfWriter(clone_from=opened(PDF.write(pdf(["a\n```\nb"]), FIRST, notice("zh"))))
+    line = fenced.pages[0]["/Contents"][-1].get_object()
+    line.set_data(b"\n" + line.get_data())
+    assert lawful(PDF, saved(fenced.write)) == [notice("zh").text]  # three marks are no code block on a page
     unlawful = PDF.read(pdf(["AI-generated content", *texts])).notices
     assert [(seen.text, seen.lawful) for seen in unlawful] == [("AI-generated content", False)]
     empty = PDF.read(pdf([""]))

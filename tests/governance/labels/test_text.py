@@ -10,11 +10,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from candor.governance.labels import Label, Notice, notice
-from candor.governance.labels.carrier import Carrier, SourceType, Unreadable
+from candor.governance.labels.carrier import Carrier, SourceType, Unreadable, decode
 from candor.governance.labels.events import JSON, STREAM, disclosure_header
 from candor.governance.labels.html import HTML, SCHEMA
+from candor.governance.labels.markdown import MARKDOWN
 from candor.governance.labels.record import read_value
-from candor.governance.labels.text import MARKDOWN, TEXT, decode
+from candor.governance.labels.text import TEXT
 from candor.governance.labels.verdict import judge
 from tests.governance.labels.cases import CODE, allowed, label_of, many, texts
 

@@ -197,3 +197,9 @@ def manifest_of(text: str) -> tuple[bytes | None, str]:
         return extract_manifest(text)
     except Exception as error:  # whatever it raises on hostile selectors
         raise Unreadable(f"carries a broken C2PA manifest ({error})") from error
+
+
+def refuse_manifest(text: str) -> None:
+    """Unreadable where a text that is to be labelled carries a C2PA manifest."""
+    if manifest_of(text)[0] is not None:
+        raise Unreadable("carries a C2PA manifest, which any change would break: label it before it is signed")

@@ -79,7 +79,6 @@ _PREFIX = re.compile(
     r"(?:特别提示|温馨提示|提示|注意|注|声明|说明|免责声明|标识|note|notice|disclaimer|label)\s*[:：]\s*", re.IGNORECASE
 )
 _AROUND = " \t*_>#`~|[]<>()（）【】「」『』“”\"'‘’《》-—:：·•"
-_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
 
 
 @dataclass(frozen=True)
@@ -200,8 +199,8 @@ class Seen:
 
 
 def notices(lines: list[str]) -> list[Seen]:
-    """The notices in the lines of a text, code blocks left out; also those at an edge that lack an element."""
-    plain = [line for line in prose_lines(lines) if line.strip()]
+    """The notices in the lines that a reader sees; also those at an edge that lack an element."""
+    plain = [line for line in lines if line.strip()]
     found = []
     for place, line in enumerate(plain):
         back = len(plain) - 1 - place
@@ -211,46 +210,3 @@ def notices(lines: list[str]) -> list[Seen]:
         elif position != "middle" and is_notice(line, eu=True):
             found.append(Seen(line.strip(), position, False))
     return found
-
-
-def prose_lines(lines: list[str]) -> list[str]:
-    """The lines outside fenced code blocks; an unclosed block reaches to the end."""
-    return [lines[place] for place in _outside_code(lines)]
-
-
-def _outside_code(lines: list[str]) -> list[int]:
-    """Numbers of the lines that are neither in a fenced code block nor a fence."""
-    kept, fence = [], ""
-    for place, line in enumerate(lines):
-        match = _FENCE.match(line)
-        if fence:
-            if match and match[1][0] == fence[0] and len(match[1]) >= len(fence) and not match[2].strip():
-                fence = ""
-        elif match and not (match[1][0] == "`" and "`" in match[2]):
-            fence = match[1]
-        else:
-            kept.append(place)
-    return kept
-
-
-def open_fence(lines: list[str]) -> bool:
-    """Whether a fenced code block is still open behind the last line."""
-    return len(lines) not in _outside_code([*lines, "x"])
-
-
-def with_notice(text: str, notice: Notice) -> str:
-    """A plain text or Markdown text with the notice as a paragraph of its own, never inside a code block.
-
-    Where a block is left open at the end, the notice goes to the start. "middle" is the paragraph break nearest to
-    the middle that lies outside code; without one it is the end.
-    """
-    lines = text.split("\n")
-    if notice.position == "middle":
-        breaks = [place for place in _outside_code(lines) if place and not lines[place].strip()]
-        if breaks:
-            place = min(breaks, key=lambda one: abs(one - len(lines) // 2))
-            return "\n".join([*lines[:place], "", notice.text, *lines[place:]])
-    if notice.position == "start" or open_fence(lines):
-        return f"{notice.text}\n\n{text}" if text else f"{notice.text}\n"
-    gap = "" if not text else "\n" if text.endswith("\n") else "\n\n"
-    return f"{text}{gap}{notice.text}\n"

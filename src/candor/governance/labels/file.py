@@ -18,11 +18,12 @@ from candor.governance.labels.explicit import Notice, Style
 from candor.governance.labels.html import HTML
 from candor.governance.labels.image import JPEG, PNG
 from candor.governance.labels.ledger import Entry, Ledger
+from candor.governance.labels.markdown import MARKDOWN
 from candor.governance.labels.ooxml import DOCX, PPTX, XLSX
 from candor.governance.labels.pdf import PDF
 from candor.governance.labels.record import Label, looks_like_code, must_be_allowed, read_value, spread
 from candor.governance.labels.signing import SigningKeys
-from candor.governance.labels.text import MARKDOWN, TEXT
+from candor.governance.labels.text import TEXT
 from candor.governance.labels.verdict import Standard, Verdict, judge, unreadable
 
 CARRIERS = {

@@ -18,6 +18,7 @@ from candor.governance.labels.carrier import (
     Unreadable,
     decode,
     manifest_of,
+    refuse_manifest,
 )
 from candor.governance.labels.explicit import Notice, notices
 from candor.governance.labels.record import Label
@@ -188,8 +189,7 @@ def _read(data: bytes) -> Reading:
 
 def _write(data: bytes, label: Label, notice: Notice | None) -> bytes:
     page, decoded = _page(data)
-    if manifest_of(page.text)[0] is not None:
-        raise Unreadable("carries a C2PA manifest, which any change would break: label it before it is signed")
+    refuse_manifest(page.text)
     metas = f'<meta name="AIGC" content="{html.escape(label.json())}"/>'
     if label.says_generated and not any(mark.value == SCHEMA for mark in page.marks):
         linked = {"@context": "https://schema.org", "@type": "CreativeWork", "digitalSourceType": SCHEMA}

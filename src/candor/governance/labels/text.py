@@ -1,179 +1,73 @@
-"""Labels of plain text (visible lines only) and of Markdown (YAML front matter, TC260-PG-20258A 6.5)."""
+"""Labels of plain text: visible lines only, outside the code blocks that people write into such files too."""
 
-import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Any
 
-import yaml
-
-from candor.governance.labels.carrier import (
-    GENERATED,
-    Carrier,
-    Found,
-    Reading,
-    SourceType,
-    Unreadable,
-    decode,
-    manifest_of,
-    printable,
-)
-from candor.governance.labels.explicit import Notice, notices, with_notice
-from candor.governance.labels.markdown import shown_lines
+from candor.governance.labels.carrier import Carrier, Reading, decode, manifest_of, refuse_manifest
+from candor.governance.labels.explicit import Notice, notices
 from candor.governance.labels.record import Label
 
-_LONGEST_HEAD = 256 * 1024
-"""Characters of front matter that are parsed."""
-_END = re.compile(r"(?:---|\.\.\.)[ \t\r]*")
-_SOURCE = "digitalSourceType"
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
 
 
-def _refuse_manifest(text: str) -> None:
-    if manifest_of(text)[0] is not None:
-        raise Unreadable("carries a C2PA manifest, which any change would break: label it before it is signed")
+def opened_fence(line: str) -> str:
+    """The marks of the fenced code block that a line opens (CommonMark 4.5), or nothing."""
+    match = _FENCE.match(line)
+    return match[1] if match and not (match[1][0] == "`" and "`" in match[2]) else ""
 
 
-# Plain text
+def closes(line: str, fence: str) -> bool:
+    """Whether a line closes the block that these marks opened."""
+    match = _FENCE.match(line)
+    return match is not None and match[1].startswith(fence) and not match[2].strip()
 
 
-def _read_text(data: bytes) -> Reading:
+def outside_code(lines: list[str]) -> list[str]:
+    """The lines outside fenced code blocks; an unclosed block reaches to the end."""
+    return [lines[place] for place in _outside_code(lines)]
+
+
+def _outside_code(lines: list[str]) -> list[int]:
+    """Numbers of the lines that are neither in a fenced code block nor a fence."""
+    kept, fence = [], ""
+    for place, line in enumerate(lines):
+        if fence:
+            fence = "" if closes(line, fence) else fence
+        elif opened := opened_fence(line):
+            fence = opened
+        else:
+            kept.append(place)
+    return kept
+
+
+def with_notice(text: str, notice: Notice) -> str:
+    """A plain text or Markdown text with the notice as a paragraph of its own, never inside a code block.
+
+    Where a block is left open at the end, the notice goes to the start. "middle" is the paragraph break nearest to
+    the middle that lies outside code; without one it is the end.
+    """
+    lines = text.split("\n")
+    if notice.position == "middle":
+        breaks = [place for place in _outside_code(lines) if place and not lines[place].strip()]
+        if breaks:
+            place = min(breaks, key=lambda one: abs(one - len(lines) // 2))
+            return "\n".join([*lines[:place], "", notice.text, *lines[place:]])
+    if notice.position == "start" or len(lines) not in _outside_code([*lines, "x"]):
+        return f"{notice.text}\n\n{text}" if text else f"{notice.text}\n"
+    gap = "" if not text else "\n" if text.endswith("\n") else "\n\n"
+    return f"{text}{gap}{notice.text}\n"
+
+
+def _read(data: bytes) -> Reading:
     manifest, text = manifest_of(decode(data).text)
-    return Reading(notices=tuple(notices(text.split("\n"))), manifest=manifest)
+    return Reading(notices=tuple(notices(outside_code(text.split("\n")))), manifest=manifest)
 
 
-def _write_text(data: bytes, label: Label, notice: Notice | None) -> bytes:
+def _write(data: bytes, label: Label, notice: Notice | None) -> bytes:
     decoded = decode(data)
-    _refuse_manifest(decoded.text)
-    if notice is None or _lawful(decoded.text.split("\n")):
+    refuse_manifest(decoded.text)
+    if notice is None or any(seen.lawful for seen in notices(outside_code(decoded.text.split("\n")))):
         return data
     return decoded.encode(with_notice(decoded.text, notice))
 
 
-def _lawful(lines: list[str]) -> bool:
-    return any(seen.lawful for seen in notices(lines))
-
-
-# Markdown
-
-
-@dataclass(frozen=True)
-class _Head:
-    """Front matter: its lines, and the entries of its mapping with the lines that each takes."""
-
-    lines: list[str]
-    body: str
-    entries: tuple[tuple[str, Any, int, int], ...]
-    flow: bool = False
-
-    def without(self, unwanted: re.Pattern[str]) -> list[str]:
-        drop = {
-            number for name, _, first, last in self.entries if unwanted.fullmatch(name) for number in range(first, last)
-        }
-        return [line for number, line in enumerate(self.lines) if number not in drop]
-
-
-def _head(text: str) -> _Head | None:
-    """The front matter of a Markdown text; None without, Unreadable where it is broken."""
-    lines = text.split("\n")
-    if lines[0].rstrip() != "---":
-        return None
-    end = next((number for number, line in enumerate(lines[1:], start=1) if _END.fullmatch(line)), 0)
-    if not end:  # a rule at the head of the text, and not front matter
-        return None
-    inner = lines[1:end]
-    if sum(map(len, inner)) > _LONGEST_HEAD:
-        raise Unreadable("has more than 256 KiB of front matter")
-    try:
-        node = yaml.compose("\n".join(inner), Loader=yaml.SafeLoader)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise Unreadable(f"has front matter that is no YAML ({str(error).splitlines()[0]:.80})") from error
-    body = "\n".join(lines[end + 1 :])
-    if node is None:
-        return _Head(inner, body, ())
-    if not isinstance(node, yaml.MappingNode):
-        return None if not isinstance(node, yaml.CollectionNode) else _Head(inner, body, (), flow=True)
-    return _Head(inner, body, tuple(_entries(node, inner)), flow=bool(node.flow_style))
-
-
-def _entries(node: yaml.MappingNode, lines: list[str]) -> Iterator[tuple[str, Any, int, int]]:
-    for key, value in node.value:
-        last = value.end_mark.line + (1 if value.end_mark.column else 0)
-        while last > value.start_mark.line + 1 and lines[last - 1].lstrip()[:1] in ("", "#"):
-            last -= 1  # comments and gaps behind a block stay with what follows
-        yield str(key.value), value, key.start_mark.line, max(last, key.start_mark.line + 1)
-
-
-def _json_of(node: Any) -> str:
-    """A YAML node as JSON text: a mapping of scalars with their types, or the text itself."""
-    if isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:str":
-        return printable(str(node.value))
-    if not isinstance(node, yaml.MappingNode):
-        return json.dumps(printable(str(node.value)[:200]))
-    members = []
-    for key, value in node.value:
-        if isinstance(value, yaml.ScalarNode):
-            text = value.tag == "tag:yaml.org,2002:str"
-            number = re.fullmatch(r"-?(?:0|[1-9]\d*)", value.value)
-            written = value.value if not text and number else json.dumps(printable(value.value)) if text else "null"
-        else:
-            written = "{}"
-        members.append(
-            f"{json.dumps(printable(str(key.value)))}:{written}"
-        )  # by hand: a key that stands twice must be seen
-    return "{" + ",".join(members) + "}"
-
-
-def _behind_other_head(text: str) -> str:
-    """A text without front matter that holds no YAML mapping (TOML, a bare line)."""
-    lines = text.split("\n")
-    rule = lines[0].rstrip()
-    if rule not in ("---", "+++"):
-        return text
-    end = next((number for number, line in enumerate(lines[1:], start=1) if line.rstrip() == rule), 0)
-    return "\n".join(lines[end + 1 :]) if end else text
-
-
-def _noticed(body: str, notice: Notice | None) -> str:
-    """The body with the notice where it is seen: at the start where hidden HTML reaches to the end."""
-    if notice is None or _lawful(shown_lines(body)):
-        return body
-    marked = with_notice(body, notice)
-    return marked if _lawful(shown_lines(marked)) else with_notice(body, replace(notice, position="start"))
-
-
-def _read_markdown(data: bytes) -> Reading:
-    manifest, text = manifest_of(decode(data).text)
-    head = _head(text)
-    if head is None:
-        return Reading(notices=tuple(notices(shown_lines(_behind_other_head(text)))), manifest=manifest)
-    labels = [
-        Found(printable(name), _json_of(value), "front matter")
-        for name, value, _, _ in head.entries
-        if "aigc" in name.lower()
-    ]
-    marks = [
-        SourceType(name, printable(value.value))
-        for name, value, _, _ in head.entries
-        if name == _SOURCE and isinstance(value, yaml.ScalarNode)
-    ]
-    return Reading(tuple(labels), tuple(notices(shown_lines(head.body))), tuple(marks), manifest)
-
-
-def _write_markdown(data: bytes, label: Label, notice: Notice | None) -> bytes:
-    decoded = decode(data)
-    _refuse_manifest(decoded.text)
-    if decoded.text.startswith("+++\n"):
-        raise Unreadable("has TOML front matter; the guide asks for YAML, and two heads would break it")
-    head = _head(decoded.text) or _Head([], decoded.text, ())
-    if head.flow:
-        raise Unreadable("has front matter on one line, in braces or as a list; write it one key a line")
-    block = ["AIGC:", *(f"  {name}: {json.dumps(value)}" for name, value in label.values().items())]
-    source = [f"{_SOURCE}: {json.dumps(GENERATED)}"] if label.says_generated else []
-    kept = head.without(re.compile("(?i:.*aigc.*)" + f"|{_SOURCE}" * len(source), re.DOTALL))
-    lines = ["---", *kept, *block, *source, "---"]
-    return decoded.encode("\n".join([*lines, _noticed(head.body, notice)]))
-
-
-TEXT = Carrier("plain text", (".txt", ".text", ".log"), "GB 45438-2025 5.1", _read_text, _write_text, metadata=False)
-MARKDOWN = Carrier("Markdown", (".md", ".markdown"), "TC260-PG-20258A 6.5", _read_markdown, _write_markdown)
+TEXT = Carrier("plain text", (".txt", ".text", ".log"), "GB 45438-2025 5.1", _read, _write, metadata=False)
