@@ -17,7 +17,7 @@ from candor.governance.labels.carrier import GENERATED, Carrier, SourceType, Unr
 from candor.governance.labels.image import JPEG, PNG
 from candor.governance.labels.record import Label
 from candor.governance.labels.verdict import judge
-from tests.governance.labels.made import FIRST, broken, labels, many, only_label, saved, survives, xml_text
+from tests.governance.labels.cases import FIRST, broken, labels, many, only_label, saved, survives, xml_text
 
 OTHER = (
     '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/">'
@@ -77,6 +77,7 @@ def test_a_label_reads_back_and_a_second_one_takes_its_place(
     assert carrier.read(once).marks == source
     assert carrier.write(data, label, None) == once
     twice = carrier.write(once, second, None)
+    assert judge("x", carrier, carrier.read(twice), standard="both").status == "compliant"
     assert only_label(carrier, twice) == second
     assert carrier.write(twice, second, None) == twice
     assert pixels(twice) == pixels(data)

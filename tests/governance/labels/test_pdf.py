@@ -16,7 +16,7 @@ from candor.governance.labels.explicit import Notice, notice
 from candor.governance.labels.pdf import PDF
 from candor.governance.labels.record import Label
 from candor.governance.labels.verdict import judge
-from tests.governance.labels.made import FIRST, broken, labels, lawful, many, only_label, saved, survives, xml_text
+from tests.governance.labels.cases import FIRST, broken, labels, lawful, many, only_label, saved, survives, xml_text
 
 pypdf = pytest.importorskip("pypdf")
 from pypdf.generic import ArrayObject, DictionaryObject, NameObject, NumberObject, RectangleObject, StreamObject  # noqa: E402
@@ -85,8 +85,12 @@ def test_a_label_reads_back_and_a_second_one_takes_its_place(
     twice = PDF.write(once, second, notice())
     assert only_label(PDF, twice) == second
     assert lawful(PDF, twice) == [notice().text]
-    assert drawn(PDF.write(twice, second, notice())) == drawn(twice)
-    before, after = opened(data), opened(twice)
+    assert judge("x", PDF, PDF.read(twice), standard="both").status == "compliant"
+    again = PDF.write(twice, second, notice())
+    assert (drawn(again), PDF.read(again)) == (drawn(twice), PDF.read(twice))
+    before, after, last = opened(data), opened(twice), opened(again)
+    assert last.metadata == after.metadata and len(PDF.write(again, second, notice())) == len(again)
+    assert [page.extract_text() for page in last.pages] == [page.extract_text() for page in after.pages]
     assert {**before.metadata, "/AIGC": second.json()} == after.metadata
     assert b"first-0001" not in twice
     for old, new in zip(before.pages, after.pages, strict=True):

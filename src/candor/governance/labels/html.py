@@ -200,7 +200,7 @@ def _write(data: bytes, label: Label, notice: Notice | None) -> bytes:
     text = _edited(page.text, edits)
     if notice and not _has_notice(page.text):
         shown = f'<p class="aigc-notice" role="note">{_ascii(notice.text)}</p>'
-        for at in (first, last) if notice.position == "start" else (last, first):
+        for at in (*((first, last) if notice.position == "start" else (last, first)), _top(page.text)):
             text = _edited(page.text, [*edits, (at, at, shown)])
             if _has_notice(text):
                 break
