@@ -136,6 +136,35 @@ def test_lawful_wordings_are_seen_and_sentences_about_them_are_not() -> None:
         assert not is_notice(line) and not is_notice(line, eu=True), line
 
 
+HALF = {
+    "本文由AI提供": "generation",
+    "以上内容由人工智能撰写。": "generation",
+    "内容由 DeepSeek AI助手提供": "generation",
+    "（本回答由AI大模型输出，仅供参考）": "generation",
+    "本译文由机器生成": "AI element",
+    "声明：以上内容由大模型生成": "AI element",
+}
+HEADINGS = """人工智能
+AI助手
+本文件由程序自动生成
+本文由作者提供
+本文介绍AI提供的服务
+本课程由AI学院提供
+内容由平台提供
+本文不由AI提供
+代码由系统生成
+本图由模型给出"""
+
+
+def test_a_chinese_line_with_one_element_of_the_two_is_a_wrong_notice_and_a_heading_is_none() -> None:
+    for line, lacks in HALF.items():
+        (seen,) = notices([line])
+        assert not seen.lawful and lacks in missing_elements(seen.text), line
+    for line in (*HEADINGS.split("\n"), *PROSE.split("\n")):
+        assert notices([line]) == [], line
+    assert notices(["text"] * 9 + ["本文由AI提供"] + ["text"] * 9) == []
+
+
 def test_each_label_has_its_wording() -> None:
     for label in "123":
         for lang in ("zh", "en"):

@@ -214,6 +214,23 @@ def test_a_full_disk_leaves_the_file(page: Path, tmp_path: Path, monkeypatch: py
     assert page.read_bytes() == before and list(tmp_path.iterdir()) == [page]
 
 
+def test_a_locked_or_torn_document_is_left_as_it_was(tmp_path: Path) -> None:
+    locked = sample(tmp_path / "locked.pdf")
+    writer = pypdf.PdfWriter(clone_from=pypdf.PdfReader(locked))
+    writer.encrypt("", "owner", algorithm="AES-256")
+    writer.write(locked)
+    torn = sample(tmp_path / "torn.docx")
+    torn.write_bytes(torn.read_bytes()[:-1000])
+    log = tmp_path / "log.jsonl"
+    for path, why in ((locked, "is encrypted"), (torn, "torn ZIP")):
+        before, names = path.read_bytes(), sorted(tmp_path.iterdir())
+        assert verify(path).status == "inconclusive" and why in verify(path).notes[0]
+        with open_ledger(log) as ledger, pytest.raises(DataError, match=why):
+            write(path, new_label(CODE), ledger=ledger)
+        assert path.read_bytes() == before and log.read_bytes() == b""
+        assert sorted(tmp_path.iterdir()) in (names, sorted([*names, log]))
+
+
 def test_a_file_of_a_gigabyte_is_refused_at_once(tmp_path: Path) -> None:
     huge = tmp_path / "huge.txt"
     with open(huge, "wb") as file:

@@ -5,12 +5,13 @@ import random
 import re
 import zipfile
 from functools import cache
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from candor.governance.labels import package
+from candor.governance.labels import package, verify, write
 from candor.governance.labels.carrier import GENERATED, Carrier, SourceType, Unreadable
 from candor.governance.labels.explicit import Notice, notice
 from candor.governance.labels.ooxml import DOCX, PPTX, XLSX
@@ -229,10 +230,41 @@ def test_the_strict_form_and_utf_16_are_read_and_written() -> None:
     assert b"purl.oclc.org/ooxml/officeDocument/relationships/customProperties" in content["_rels/.rels"]
 
 
-def test_macros_stay_and_signed_files_are_refused() -> None:
+MACROS = {
+    ".docm": (document, b"wordprocessingml.document", b"ms-word.document", "word"),
+    ".xlsm": (workbook, b"spreadsheetml.sheet", b"ms-excel.sheet", "xl"),
+    ".pptm": (presentation, b"presentationml.presentation", b"ms-powerpoint.presentation", "ppt"),
+}
+MACRO_TYPE = b'<Default Extension="bin" ContentType="application/vnd.ms-office.vbaProject"/>'
+
+
+@pytest.mark.parametrize("suffix", MACROS)
+def test_a_document_with_macros_keeps_them_and_its_content_type(suffix: str, tmp_path: Path) -> None:
+    make, plain, enabled, folder = MACROS[suffix]
+    plain, enabled = b"openxmlformats-officedocument." + plain + b".main", enabled + b".macroEnabled.main"
+    content = parts(make(["a"]))
+    types = content["[Content_Types].xml"].replace(plain, enabled).replace(b"<Default", MACRO_TYPE + b"<Default", 1)
+    main = next(name for name in content if name.startswith(f"{folder}/_rels/") and name.count("/") == 2)
+    project = b'<Relationship Id="rIdM" Type="http://schemas.microsoft.com/office/2006/relationships/vbaProject" '
+    content |= {
+        "[Content_Types].xml": types,
+        main: content[main].replace(b"</Relationships>", project + b'Target="vbaProject.bin"/></Relationships>'),
+        f"{folder}/vbaProject.bin": bytes(range(256)),
+    }
+    assert enabled in types
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(zipped(content))
+    write(path, FIRST)
+    after = parts(path.read_bytes())
+    assert enabled in after["[Content_Types].xml"] and b"rIdM" in after[main]
+    assert after[f"{folder}/vbaProject.bin"] == bytes(range(256))
+    assert verify(path).status == "compliant"
+    if suffix == ".xlsm":
+        assert openpyxl.load_workbook(path, keep_vba=True).vba_archive is not None
+
+
+def test_signed_files_are_refused() -> None:
     content = parts(workbook(["a"])) | {"xl/vbaProject.bin": bytes(range(256))}
-    labelled = parts(XLSX.write(zipped(content), FIRST, notice()))
-    assert labelled["xl/vbaProject.bin"] == bytes(range(256))
     for name in ("_xmlsignatures/sig1.xml", "xl/vbaProjectSignature.bin"):
         with pytest.raises(Unreadable, match="is digitally signed"):
             XLSX.write(zipped(content | {name: b""}), FIRST, None)

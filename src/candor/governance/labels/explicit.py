@@ -50,6 +50,18 @@ _CHINESE = re.compile(
     r"|check|please|may|verify|for|review|edited|ai|this|the)[^？?]*)?)?",
     re.IGNORECASE,
 )
+_HALF = re.compile(
+    # what, always: without it the line may be a heading or a sentence about something else
+    rf"(?:(?:本|以上|以下|此|该|这|上述|上文)(?:篇|份|个|段|次|条)?(?:{_THING}){{1,2}}|{_THING})"
+    r"(?:均|皆|全部|部分|完全|可能|疑似)*(?:系|为|是)?(?:由|经|使用|借助|利用|通过|采用)"
+    # AI did something else than generate, or a machine that is not called AI generated it
+    rf"(?:\s*(?:[A-Za-z][\w.\-]{{0,20}}\s?){{0,2}}?{_AI}(?:大?语言)?(?:大?模型|助手|技术|服务|系统|工具)?\s*(?:自动|辅助|所)*"
+    r"(?:提供|撰写|创作|制作|输出|编写|写作|写成|完成|回答|产生|产出|整理|翻译|绘制)"
+    rf"|(?:机器|机器人|智能助手|大模型|语言模型|大语言模型)(?:自动|辅助|所)*{_MADE})"
+    r"的?[，,。；;、.!！]?(?:[，,。；;、.!！]?\s*(?:请|仅|供|可能|如|谨慎|注意)[^？?]*)?",
+    re.IGNORECASE,
+)
+"""A Chinese line that is meant as a notice and has one of the two elements."""
 _NOUN = (
     r"(?:content|text|answers?|responses?|images?|documents?|pages?|reports?|articles?|messages?|outputs?|slides?"
     r"|files?)"
@@ -172,6 +184,12 @@ def is_notice(line: str, *, eu: bool = False) -> bool:
     return _ENGLISH.fullmatch(bare) is not None and (eu or _BOTH.search(line) is not None)
 
 
+def _is_half(line: str) -> bool:
+    """Whether a Chinese line says what AI did and lacks one of the elements."""
+    bare = _bare(line)
+    return 0 < len(bare) <= LONGEST and not _DENIED.search(bare) and _HALF.fullmatch(bare) is not None
+
+
 def _bare(line: str) -> str:
     """A line without the marks around it: markup, brackets, quotes, pictures, and "Note:"."""
     line = " ".join(line.split())
@@ -207,6 +225,6 @@ def notices(lines: list[str]) -> list[Seen]:
         position: Position = "middle" if min(place, back) >= EDGE else "start" if place <= back else "end"
         if is_notice(line):
             found.append(Seen(line.strip(), position, True))
-        elif position != "middle" and is_notice(line, eu=True):
+        elif position != "middle" and (is_notice(line, eu=True) or _is_half(line)):
             found.append(Seen(line.strip(), position, False))
     return found
