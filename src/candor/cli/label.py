@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 import typer
 from typer.core import TyperGroup
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 
 USAGE = 10
-"""Exit code of a command that could not be carried out: lower ones are verdicts."""
+"""Exit code of a command that could not be carried out. Lower ones are verdicts; of `write`, 1 says that at least one
+file was not labelled."""
 
 
 class _Group(TyperGroup):
@@ -80,7 +81,8 @@ def write(
     """Write the visible notice and the metadata label into files, each replaced at once.
 
     A label that is there already keeps its producer; you become the propagator. Nothing is written where the result
-    would not read back. Without your code nothing is written at all: a code is issued, never made up.
+    would not read back. Without your code nothing is written at all: a code is issued, never made up. Exit code: 0 all
+    labelled, 1 at least one file was not, each with its reason; 10 wrong usage, nothing was touched.
 
     \b
     candor label write report.docx --producer 001191110102MAD55U9H0F10002
@@ -90,15 +92,13 @@ def write(
     from candor.errors import CandorError
     from candor.governance import labels
     from candor.governance.labels.explicit import Position
-    from candor.governance.labels.file import folder_files
+    from candor.governance.labels.file import find_files
     from candor.governance.labels.ledger import open_ledger
 
     labels.new_label(producer, label)  # before anything is opened: is there a code?
     style = labels.Style(lang, cast(Position, position), notice) if visible else None
     ring = labels.load_keys(keys) if keys else None
-    targets = [one for path in paths for one in folder_files(path)]
-    if not targets:
-        raise ConfigError(f"no file that can carry a label in {', '.join(map(str, paths))}; known: {_kinds()}")
+    targets = find_files(paths)
     if out is not None and (len(targets) != 1 or out.is_dir()):
         raise ConfigError("-o names one file and takes one FILE")
     terminal, failed = console.Terminal(), 0
@@ -142,24 +142,14 @@ def verify(
     candor label verify answers/ --standard both --json
     candor label verify page.html --keys public-keys.json
     """
-    from candor.errors import CandorError
     from candor.governance import labels
-    from candor.governance.labels.file import folder_files
+    from candor.governance.labels.file import find_files
 
-    if standard not in ("cn", "eu", "both"):
-        _usage(f"--standard {standard}: give cn, eu or both")
-    try:
-        ring = labels.load_keys(keys) if keys else None
-    except CandorError as error:
-        _usage(str(error))
-    for path in paths:
-        if not path.exists():
-            _usage(f"{path} does not exist; name files or folders")
-    targets = [one for path in paths for one in folder_files(path)]
-    if not targets:
-        _usage(f"no file that can carry a label in {', '.join(map(str, paths))}; known: {_kinds()}")
+    if standard not in get_args(labels.Standard):
+        raise ConfigError(f"--standard {standard} is none of {', '.join(get_args(labels.Standard))}; choose one")
+    ring = labels.load_keys(keys) if keys else None
     terminal, verdicts = console.Terminal(), []
-    for target in targets:
+    for target in find_files(paths):
         verdict = labels.verify(target, cast("Standard", standard), ring)
         verdicts.append(verdict.status)
         if as_json:
@@ -254,21 +244,10 @@ def evidence(
 @app.command(hidden=True)
 def remove(paths: Files) -> None:
     """Refused: see the message."""
-    _usage(
+    raise ConfigError(
         "labels are not removed: Measures for Labelling AI-Generated Content (2025), Art. 10, forbid removing, "
         "altering, forging and hiding them, and tools for it; candor label write replaces a broken one"
     )
-
-
-def _usage(text: str) -> NoReturn:
-    console.error(text)
-    raise typer.Exit(USAGE)
-
-
-def _kinds() -> str:
-    from candor.governance.labels import CARRIERS
-
-    return " ".join(CARRIERS)
 
 
 def _show(terminal: console.Terminal, verdict: "Verdict") -> None:

@@ -10,8 +10,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from candor import files
-from candor.errors import DataError
-from candor.governance.labels.file import CARRIERS, carrier_of, folder_files, read, verify
+from candor.governance.labels.file import carrier_of, find_files, read, verify
 from candor.governance.labels.record import FIELDS, MEANING, looks_like_code
 from candor.governance.labels.signing import SigningKeys
 from candor.governance.labels.verdict import EXIT, Verdict
@@ -69,10 +68,8 @@ class Evidence:
 
 
 def collect(folder: Path, at: datetime, keys: SigningKeys | None = None) -> Evidence:
-    """Look at every file of a folder that can carry a label; DataError where there is none."""
-    paths = folder_files(folder)
-    if not paths:
-        raise DataError(f"{folder} has no file that can carry a label; known: {' '.join(CARRIERS)}")
+    """Look at every file of a folder that can carry a label. ConfigError where there is none."""
+    paths = find_files([folder])
     verdicts = tuple(verify(path, "cn", keys) for path in paths)
     by_kind: dict[str, list[Path]] = {}
     for path in paths:

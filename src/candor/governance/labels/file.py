@@ -4,7 +4,7 @@ import fcntl
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -276,16 +276,30 @@ def _replace(path: Path, data: bytes, before: os.stat_result, *, changed: bool) 
             raise StorageError(f"{path} was changed while it was being labelled; nothing was written, try again")
 
 
-def folder_files(path: Path) -> list[Path]:
-    """A file, or all files of a folder that can carry a label, sidecars and hidden ones left out."""
-    if not path.is_dir():
-        return [path]
+def find_files(paths: Sequence[Path]) -> list[Path]:
+    """The files of `paths`, and of folders among them all that can carry a label, sidecars and hidden ones left out.
+
+    ConfigError for a path that does not exist, and where there is no file at all.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if not path.exists():
+            raise ConfigError(f"{path} does not exist; name files or folders")
+        found += _in_folder(path) if path.is_dir() else [path]
+    if not found:
+        raise ConfigError(
+            f"no file that can carry a label in {', '.join(map(str, paths))}; known: {' '.join(CARRIERS)}"
+        )
+    return found
+
+
+def _in_folder(folder: Path) -> list[Path]:
     return sorted(
         one
-        for one in path.rglob("*")
+        for one in folder.rglob("*")
         if one.suffix.lower() in CARRIERS
         and one.is_file()
         and not one.is_symlink()
         and not one.name.endswith(SIDECAR)
-        and not any(part.startswith(".") for part in one.relative_to(path).parts)
+        and not any(part.startswith(".") for part in one.relative_to(folder).parts)
     )
