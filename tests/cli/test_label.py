@@ -1,6 +1,9 @@
 """`candor label`: verdicts by exit code, and 10 for whatever is wrong with the command."""
 
 import json
+import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -176,3 +179,37 @@ def test_evidence_states_what_stands_in_the_files(run_label: Callable[..., str],
         assert CODE in paper and word in paper and "80.0%" in paper and "e.md" in paper
         assert "front matter" in paper and "| Markdown | 0 | 0 | 1 |" in paper, paper
     assert len((out / "files.jsonl").read_text().splitlines()) == 5
+
+
+# The guide
+
+
+@pytest.mark.parametrize("page", ["labels.md", "zh/labels.md"])
+def test_the_guide_can_be_followed_literally(page: str, tmp_path: Path) -> None:
+    """Every command of the page in its order, in a folder that holds the command and nothing else."""
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    command = tmp_path / ".venv/bin/candor"
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m candor "$@"\n')
+    command.chmod(0o755)
+    text = (Path(__file__).parents[2] / "docs" / page).read_text()
+    lines = [line[4:] for line in re.findall(r"(?m)^ {4}\S.*$", text)]
+    script = ""
+    for line in lines:
+        said = re.search(r"#.*(?:exit code|退出码) (\d+)", line)
+        script += f"{line}\n[ $? = {said[1] if said else 0} ] || exit 99\n"
+    done = subprocess.run(["sh", "-c", script], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0 and sum("candor label" in line for line in lines) == 7, (done.stdout, done.stderr)
+    assert "2 files: 2 compliant" in done.stdout and "ReservedCode1: valid" in done.stdout
+    assert len((tmp_path / "labels.jsonl").read_text().splitlines()) == 3
+    papers = {one.name for one in (tmp_path / "filing").iterdir()}
+    assert papers == {"evidence.en.md", "evidence.zh.md", "coverage.json", "files.jsonl"}
+
+
+@pytest.mark.parametrize("page", ["labels.md", "zh/labels.md"])
+def test_its_python_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (code,) = re.findall(r"(?s)```python\n(.*?)```", (Path(__file__).parents[2] / "docs" / page).read_text())
+    (tmp_path / "answer.md").write_text("text")
+    monkeypatch.chdir(tmp_path)
+    *before, last = code.strip().splitlines()
+    exec("\n".join(before), names := {})
+    assert eval(last, names) == "compliant"
