@@ -2,14 +2,17 @@
 
 import codecs
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import AnyStr
 
 from candor.governance.labels.explicit import Notice, Seen
 from candor.governance.labels.record import Label, Problem
 
 GENERATED = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 """IPTC's digital source type of what a trained model made; the whole address, not the last word of it."""
+SOURCE_TYPE = "digitalSourceType"
+"""Name of the entry that says so, as schema.org and the metadata of files write it."""
 DISCLOSURE = "ai-disclosure"
 """Name of the HTML meta element that W3C's AI Content Disclosure group proposes."""
 _DISCLOSED = ("ai-generated", "autonomous")
@@ -110,6 +113,24 @@ class Carrier:
     """Whether the format has a place for the implicit label."""
     visible: bool = True
     """Whether the notice can be written into it."""
+
+
+def must_fit(data: bytes) -> None:
+    """Unreadable for more than LARGEST bytes."""
+    if len(data) > LARGEST:
+        raise Unreadable(f"is larger than {LARGEST // 2**20} MiB")
+
+
+def splice(content: AnyStr, edits: Iterable[tuple[int, int, AnyStr]]) -> AnyStr:
+    """The content with all edits (from, to, what stands there instead); one that begins inside another is left out."""
+    pieces: list[AnyStr] = []
+    done = 0
+    for start, end, new in sorted(edits, key=lambda edit: edit[:2]):
+        if start >= done:
+            pieces += [content[done:start], new]
+            done = end
+    pieces.append(content[done:])
+    return content[:0].join(pieces)
 
 
 _BOMS = (

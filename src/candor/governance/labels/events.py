@@ -8,6 +8,7 @@ from typing import Any
 from candor.errors import ConfigError
 from candor.governance.labels.carrier import (
     GENERATED,
+    SOURCE_TYPE,
     Carrier,
     Found,
     Reading,
@@ -15,12 +16,13 @@ from candor.governance.labels.carrier import (
     Unreadable,
     decode,
     printable,
+    splice,
 )
-from candor.governance.labels.explicit import Notice, notices
-from candor.governance.labels.record import Label, Problem
+from candor.governance.labels.explicit import Notice, any_lawful, notices
+from candor.governance.labels.record import Label, Problem, is_label_name
 
 _SPACE = re.compile(r"[ \t\r\n]*")
-_SOURCE, _NOTICE = "digitalSourceType", "notice"
+_NOTICE = "notice"
 _DEPTH = 8
 """Levels of objects and lists that are searched for a label."""
 _SAFE = re.compile(r"[\x20-\x7E]*")
@@ -29,7 +31,7 @@ _PLACES = Problem("GB 45438-2025 6.1", "", "put the same label into the first an
 
 def envelope(label: Label, notice: Notice) -> dict[str, Any]:
     """The members that an answer in JSON carries beside its content, which is never altered."""
-    source = {_SOURCE: GENERATED} if label.says_generated else {}
+    source = {SOURCE_TYPE: GENERATED} if label.says_generated else {}
     return {"AIGC": label.values(), **source, _NOTICE: notice.text}
 
 
@@ -103,7 +105,7 @@ def _parsed(text: str) -> list[_Member]:
 
 def _found(members: list[_Member], where: str) -> list[Found]:
     """The labels among the members, and those inside other members, with the way there."""
-    found = [Found(printable(name), _json_text(value), where) for name, value, *_ in members if "aigc" in name.lower()]
+    found = [Found(printable(name), _json_text(value), where) for name, value, *_ in members if is_label_name(name)]
     for way, name, value in _nested(members):
         found.append(Found(printable(name), _json_text(value), f"{where}, inside {way}"))
     return found
@@ -111,7 +113,7 @@ def _found(members: list[_Member], where: str) -> list[Found]:
 
 def _nested(members: list[_Member]) -> Iterator[tuple[str, str, Any]]:
     """Way, name and value of what is called AIGC in the values of the other members, _DEPTH levels deep."""
-    waiting = [(printable(name), value, 1) for name, value, *_ in members if "aigc" not in name.lower()]
+    waiting = [(printable(name), value, 1) for name, value, *_ in members if not is_label_name(name)]
     while waiting:
         way, value, depth = waiting.pop()
         inner = value.pairs if isinstance(value, _Object) else []
@@ -143,8 +145,8 @@ def _inner(value: Any) -> str:
 def _reading(text: str, where: str) -> Reading:
     members = _parsed(text)
     values = {name: value for name, value, *_ in members}
-    shown, source = values.get(_NOTICE), values.get(_SOURCE)
-    marks = (SourceType(_SOURCE, printable(source)),) if isinstance(source, str) else ()
+    shown, source = values.get(_NOTICE), values.get(SOURCE_TYPE)
+    marks = (SourceType(SOURCE_TYPE, printable(source)),) if isinstance(source, str) else ()
     lines = notices([printable(shown)]) if isinstance(shown, str) else []
     try:
         return Reading(tuple(_found(members, where)), tuple(lines), marks)
@@ -168,12 +170,12 @@ def _labelled(text: str, label: Label, notice: Notice | None) -> str:
         raise Unreadable(
             f"has its label inside {way}: {printable(name)!r:.20}; move it to the top of the object, then label again"
         )
-    new: dict[str, Any] = {"AIGC": label.values()} | ({_SOURCE: GENERATED} if label.says_generated else {})
-    kept = [one for one in members if "aigc" not in one[0].lower() and one[0] not in new]
+    new: dict[str, Any] = {"AIGC": label.values()} | ({SOURCE_TYPE: GENERATED} if label.says_generated else {})
+    kept = [one for one in members if not is_label_name(one[0]) and one[0] not in new]
     own = [value for name, value, *_ in kept if name == _NOTICE]
     if notice and not own:
         new[_NOTICE] = notice.text
-    elif notice and not (isinstance(own[-1], str) and any(seen.lawful for seen in notices([own[-1]]))):
+    elif notice and not (isinstance(own[-1], str) and any_lawful(notices([own[-1]]))):
         raise Unreadable("has a member notice of its own that says something else; rename it, then label again")
     opening = text.index("{") + 1
     gap = text[opening : _skip(text, opening)] if members else ""
@@ -217,13 +219,12 @@ def _read_stream(data: bytes) -> Reading:
 def _write_stream(data: bytes, label: Label, notice: Notice | None) -> bytes:
     decoded = decode(data)
     events = _events(decoded.text)
-    pieces, done = [], 0
+    edits = []
     for place, (start, end, body) in enumerate(events):
         edge = place in (0, len(events) - 1)
         if edge or _found(_parsed(body), ""):
-            pieces += [decoded.text[done:start], _labelled(body, label, notice if edge else None)]
-            done = end
-    return decoded.encode("".join([*pieces, decoded.text[done:]]))
+            edits.append((start, end, _labelled(body, label, notice if edge else None)))
+    return decoded.encode(splice(decoded.text, edits))
 
 
 JSON = Carrier("JSON object", (".json",), "GB 45438-2025 6.1 (members of the body, as in use)", _read_json, _write_json)

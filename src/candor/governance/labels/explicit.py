@@ -6,6 +6,7 @@ carries the Chinese one behind it, so that a file that travels is lawful in both
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -24,7 +25,7 @@ CHAT = {
     "en": "Answers are AI-generated (AI生成); check what matters",
 }
 """The notice that stands continuously in a chat interface (5.6)."""
-LONGEST = 120
+LONGEST_NOTICE = 120
 """Characters of a line that can be a notice; a longer one is a sentence of the text."""
 EDGE = 3
 """Lines with text from either end where a notice counts as start or end."""
@@ -106,8 +107,8 @@ class Notice:
     """Before the text, in a suitable place inside, or behind it."""
 
     def __post_init__(self) -> None:
-        if "\n" in self.text or "\r" in self.text or not 0 < len(self.text) <= LONGEST:
-            raise ConfigError(f"the notice must be one line of 1 to {LONGEST} characters")
+        if "\n" in self.text or "\r" in self.text or not 0 < len(self.text) <= LONGEST_NOTICE:
+            raise ConfigError(f"the notice must be one line of 1 to {LONGEST_NOTICE} characters")
         if lacks := missing_elements(self.text):
             raise ConfigError(f"the notice {self.text!r} lacks {lacks} (GB 45438-2025 5.1); for example: {_EXAMPLE}")
         if not is_notice(self.text):
@@ -177,7 +178,7 @@ def is_notice(line: str, *, eu: bool = False) -> bool:
     `eu` takes English wordings too that lack the Chinese elements.
     """
     bare = _bare(line)
-    if not 0 < len(bare) <= LONGEST or _DENIED.search(bare):
+    if not 0 < len(bare) <= LONGEST_NOTICE or _DENIED.search(bare):
         return False
     if _CHINESE.fullmatch(bare):
         return True
@@ -187,13 +188,13 @@ def is_notice(line: str, *, eu: bool = False) -> bool:
 def _is_half(line: str) -> bool:
     """Whether a Chinese line says what AI did and lacks one of the elements."""
     bare = _bare(line)
-    return 0 < len(bare) <= LONGEST and not _DENIED.search(bare) and _HALF.fullmatch(bare) is not None
+    return 0 < len(bare) <= LONGEST_NOTICE and not _DENIED.search(bare) and _HALF.fullmatch(bare) is not None
 
 
 def _bare(line: str) -> str:
     """A line without the marks around it: markup, brackets, quotes, pictures, and "Note:"."""
     line = " ".join(line.split())
-    if len(line) > 2 * LONGEST:
+    if len(line) > 2 * LONGEST_NOTICE:
         return line
     while line and (line[0] in _AROUND or unicodedata.category(line[0]) in ("So", "Sk", "Mn", "Cf")):
         line = line[1:]
@@ -214,6 +215,11 @@ class Seen:
     """Where."""
     lawful: bool
     """Whether both elements are there."""
+
+
+def any_lawful(seen: Iterable[Seen]) -> bool:
+    """Whether one of the notices has both elements."""
+    return any(one.lawful for one in seen)
 
 
 def notices(lines: list[str]) -> list[Seen]:

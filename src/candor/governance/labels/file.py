@@ -14,14 +14,14 @@ from candor import files
 from candor.errors import ConfigError, DataError, StorageError
 from candor.governance.labels.carrier import LARGEST, Carrier, Found, Reading, Unreadable
 from candor.governance.labels.events import JSON, STREAM
-from candor.governance.labels.explicit import Notice, Style
+from candor.governance.labels.explicit import Notice, Style, any_lawful
 from candor.governance.labels.html import HTML
 from candor.governance.labels.image import JPEG, PNG
 from candor.governance.labels.ledger import Entry, Ledger
 from candor.governance.labels.markdown import MARKDOWN
 from candor.governance.labels.ooxml import DOCX, PPTX, XLSX
 from candor.governance.labels.pdf import PDF
-from candor.governance.labels.record import Label, looks_like_code, must_be_allowed, read_value, spread
+from candor.governance.labels.record import NAMES, Label, looks_like_code, must_be_allowed, read_value, spread
 from candor.governance.labels.signing import SigningKeys
 from candor.governance.labels.text import TEXT
 from candor.governance.labels.verdict import Standard, Verdict, judge, unreadable
@@ -155,7 +155,7 @@ def _lawful(old: tuple[Found, ...], label: Label) -> tuple[Label, str]:
         return label, ""
     for one in old:
         known, problems = read_value(one.value, wrapped=one.wrapped)
-        if known and not problems and one.name in ("AIGC", "TC260:AIGC"):
+        if known and not problems and one.name in NAMES:
             ours = known.propagator == label.propagator
             if ours and known.label != label.label:
                 raise ConfigError(
@@ -180,7 +180,7 @@ def _must_read_back(path: Path, carrier: Carrier, result: bytes, label: Label, n
     values = [read_value(one.value, wrapped=one.wrapped)[0] for one in reading.labels]
     if carrier.metadata and values != [label]:
         raise Unreadable("does not give back the label that was written; nothing was changed")
-    if carrier.visible and notice and not any(seen.lawful for seen in reading.notices):
+    if carrier.visible and notice and not any_lawful(reading.notices):
         raise Unreadable("does not show the notice that was written; nothing was changed")
 
 

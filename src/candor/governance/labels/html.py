@@ -10,6 +10,7 @@ from xml.parsers import expat
 
 from candor.governance.labels.carrier import (
     DISCLOSURE,
+    SOURCE_TYPE,
     Carrier,
     Decoded,
     Found,
@@ -19,18 +20,20 @@ from candor.governance.labels.carrier import (
     decode,
     manifest_of,
     refuse_manifest,
+    splice,
 )
-from candor.governance.labels.explicit import Notice, notices
-from candor.governance.labels.record import Label
+from candor.governance.labels.explicit import Notice, any_lawful, notices
+from candor.governance.labels.record import Label, is_label_name
 from candor.governance.labels.shown import RAW, VOID, Tree
+from candor.governance.labels.xmlbytes import escape
 
-LARGEST = 16 * 2**20
+LONGEST_PAGE = 16 * 2**20
 """Characters of a page that are parsed."""
 SCHEMA = "https://schema.org/TrainedAlgorithmicMediaDigitalSource"
 """The same source type as an enumeration of schema.org."""
 _LONGEST_TAG = 16 * 2**10
 """Characters of a tag, comment or script that is never closed: the parser takes quadratic time for them."""
-_LINKED = re.compile(r'"digitalSourceType"\s*:\s*"([^"]{1,200})"')
+_LINKED = re.compile(rf'"{SOURCE_TYPE}"\s*:\s*"([^"]{{1,200}})"')
 _CHARSET = re.compile(
     rb"""(?:<meta\b[^>]{0,500}?\bcharset|<\?xml\b[^>]{0,200}?\bencoding)\s*=\s*["']?\s*([\w.:-]{1,40})""", re.IGNORECASE
 )
@@ -106,7 +109,7 @@ class _Page(HTMLParser):
             self.end = self._offset()
         if self._raw is not None and tag == "script":
             linked = _LINKED.findall("".join(self._raw))
-            self.marks += [SourceType("schema.org digitalSourceType", one) for one in linked]
+            self.marks += [SourceType(f"schema.org {SOURCE_TYPE}", one) for one in linked]
         elif self._raw is not None and tag == "style":
             self.tree.style("".join(self._raw), self._media)
         self._raw = None
@@ -121,9 +124,9 @@ class _Page(HTMLParser):
     def _meta(self, fields: dict[str, str], start: int, end: int) -> None:
         name = fields.get("name", "") or fields.get("property", "")
         content = fields.get("content", "")
-        if "aigc" in name.lower():
+        if is_label_name(name):
             self.labels.append((name, content, start, end))
-        elif name in (DISCLOSURE, "digitalSourceType"):
+        elif name in (DISCLOSURE, SOURCE_TYPE):
             self.marks.append(SourceType(name, content))
 
 
@@ -133,7 +136,7 @@ def shown_lines(text: str) -> list[str]:
 
 
 def _parsed(text: str) -> _Page:
-    if len(text) > LARGEST:
+    if len(text) > LONGEST_PAGE:
         raise Unreadable("is a page of more than 16 Mi characters")
     root = _xml_root(text)
     try:
@@ -192,16 +195,16 @@ def _write(data: bytes, label: Label, notice: Notice | None) -> bytes:
     refuse_manifest(page.text)
     metas = f'<meta name="AIGC" content="{html.escape(label.json())}"/>'
     if label.says_generated and not any(mark.value == SCHEMA for mark in page.marks):
-        linked = {"@context": "https://schema.org", "@type": "CreativeWork", "digitalSourceType": SCHEMA}
+        linked = {"@context": "https://schema.org", "@type": "CreativeWork", SOURCE_TYPE: SCHEMA}
         metas += f'<script type="application/ld+json">{json.dumps(linked)}</script>'
     head = page.head if page.head is not None else _top(page.text)
     edits = [(head, head, metas), *((start, end, "") for _, _, start, end in page.labels)]
     first, last = page.body or page.head_end or head, page.end or len(page.text)
-    text = _edited(page.text, edits)
+    text = splice(page.text, edits)
     if notice and not _has_notice(page.text):
-        shown = f'<p class="aigc-notice" role="note">{_ascii(notice.text)}</p>'
+        shown = f'<p class="aigc-notice" role="note">{escape(notice.text)}</p>'
         for at in (*((first, last) if notice.position == "start" else (last, first)), _top(page.text)):
-            text = _edited(page.text, [*edits, (at, at, shown)])
+            text = splice(page.text, [*edits, (at, at, shown)])
             if _has_notice(text):
                 break
     if _is_whole_xml(page.text) and not _xml_root(text):
@@ -210,26 +213,13 @@ def _write(data: bytes, label: Label, notice: Notice | None) -> bytes:
 
 
 def _has_notice(text: str) -> bool:
-    return any(seen.lawful for seen in notices(shown_lines(text)))
+    return any_lawful(notices(shown_lines(text)))
 
 
 def _is_whole_xml(text: str) -> bool:
     """Whether a page, and not a piece of one, is well-formed XML."""
     root = _xml_root(text)
     return root.rpartition(" ")[2] == "html" or (root != "" and text.startswith("<?xml"))
-
-
-def _edited(text: str, edits: list[tuple[int, int, str]]) -> str:
-    pieces, done = [], 0
-    for start, end, new in sorted(edits, key=lambda edit: edit[0]):
-        pieces += [text[done:start], new]
-        done = end
-    return "".join([*pieces, text[done:]])
-
-
-def _ascii(text: str) -> str:
-    """Text for a page in ASCII, right whatever encoding the page declares."""
-    return html.escape(text).encode("ascii", "xmlcharrefreplace").decode()
 
 
 def _top(text: str) -> int:

@@ -9,9 +9,9 @@ import zlib
 from dataclasses import dataclass
 
 from candor.governance.labels import exif, xmp
-from candor.governance.labels.carrier import LARGEST, Carrier, Found, Reading, SourceType, Unreadable
+from candor.governance.labels.carrier import LARGEST, Carrier, Found, Reading, SourceType, Unreadable, must_fit
 from candor.governance.labels.explicit import Notice
-from candor.governance.labels.record import Label
+from candor.governance.labels.record import Label, is_label_name
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _KEYWORD = b"XML:com.adobe.xmp"
@@ -45,8 +45,7 @@ class _Piece:
 
 def _chunks(data: bytes) -> tuple[list[_Piece], bytes]:
     """The chunks of a PNG file, and what stands behind it."""
-    if len(data) > LARGEST:
-        raise Unreadable(f"is larger than {LARGEST // 2**20} MB")
+    must_fit(data)
     if not data.startswith(_PNG):
         raise Unreadable("is no PNG file")
     chunks: list[_Piece] = []
@@ -89,7 +88,7 @@ def _text(chunk: _Piece) -> tuple[bytes, bytes]:
 
 
 def _about_us(keyword: bytes) -> bool:
-    return keyword == _KEYWORD or b"aigc" in keyword.lower()
+    return keyword == _KEYWORD or is_label_name(keyword.decode("latin-1"))
 
 
 def _read_png(data: bytes) -> Reading:
@@ -136,8 +135,7 @@ def _write_png(data: bytes, label: Label, notice: Notice | None) -> bytes:
 
 def _segments(data: bytes) -> tuple[list[_Piece], bytes]:
     """The segments of a JPEG file up to its first scan, and all from there on. Unreadable where no end follows."""
-    if len(data) > LARGEST:
-        raise Unreadable(f"is larger than {LARGEST // 2**20} MB")
+    must_fit(data)
     if not data.startswith(b"\xff\xd8\xff"):
         raise Unreadable("is no JPEG file")
     segments, at, scan = [], 2, 0

@@ -14,6 +14,7 @@ import yaml
 
 from candor.governance.labels.carrier import (
     GENERATED,
+    SOURCE_TYPE,
     Carrier,
     Found,
     Reading,
@@ -24,15 +25,14 @@ from candor.governance.labels.carrier import (
     printable,
     refuse_manifest,
 )
-from candor.governance.labels.explicit import Notice, notices
+from candor.governance.labels.explicit import Notice, any_lawful, notices
 from candor.governance.labels.html import shown_lines as page_lines
-from candor.governance.labels.record import Label
+from candor.governance.labels.record import Label, is_label_name
 from candor.governance.labels.text import closes, opened_fence, with_notice
 
 _LONGEST_HEAD = 256 * 1024
 """Characters of front matter that are parsed."""
 _END = re.compile(r"(?:---|\.\.\.)[ \t\r]*")
-_SOURCE = "digitalSourceType"
 _MARK = re.compile(r" {0,3}(?:(>) ?|(?:[-+*]|\d{1,9}[.)])(?:[ \t]{1,4}(?=\S)|[ \t]*$))")
 """A mark of a block quote (group 1) or of a list item, with the space behind it."""
 _RAW = re.compile(r" {0,3}<(script|pre|style|textarea)(?:[\s>]|$)", re.IGNORECASE)
@@ -269,7 +269,7 @@ def _noticed(body: str, notice: Notice | None) -> str:
 
 
 def _is_noticed(body: str) -> bool:
-    return any(seen.lawful for seen in notices(shown_lines(body)))
+    return any_lawful(notices(shown_lines(body)))
 
 
 def _read(data: bytes) -> Reading:
@@ -280,12 +280,12 @@ def _read(data: bytes) -> Reading:
     labels = [
         Found(printable(name), _json_of(value), "front matter")
         for name, value, _, _ in head.entries
-        if "aigc" in name.lower()
+        if is_label_name(name)
     ]
     marks = [
         SourceType(name, printable(value.value))
         for name, value, _, _ in head.entries
-        if name == _SOURCE and isinstance(value, yaml.ScalarNode)
+        if name == SOURCE_TYPE and isinstance(value, yaml.ScalarNode)
     ]
     return Reading(tuple(labels), tuple(notices(shown_lines(head.body))), tuple(marks), manifest)
 
@@ -299,8 +299,8 @@ def _write(data: bytes, label: Label, notice: Notice | None) -> bytes:
     if head.flow:
         raise Unreadable("has front matter on one line, in braces or as a list; write it one key a line")
     block = ["AIGC:", *(f"  {name}: {json.dumps(value)}" for name, value in label.values().items())]
-    source = [f"{_SOURCE}: {json.dumps(GENERATED)}"] if label.says_generated else []
-    kept = head.without(re.compile("(?i:.*aigc.*)" + f"|{_SOURCE}" * len(source), re.DOTALL))
+    source = [f"{SOURCE_TYPE}: {json.dumps(GENERATED)}"] if label.says_generated else []
+    kept = head.without(re.compile("(?i:.*aigc.*)" + f"|{SOURCE_TYPE}" * len(source), re.DOTALL))
     lines = ["---", *kept, *block, *source, "---"]
     return decoded.encode("\n".join([*lines, _noticed(head.body, notice)]))
 

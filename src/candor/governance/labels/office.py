@@ -5,11 +5,11 @@ import re
 from collections.abc import Iterator
 
 from candor.governance.labels import xmlbytes
-from candor.governance.labels.carrier import Unreadable
-from candor.governance.labels.explicit import LONGEST, Notice, Position, Seen, notices
+from candor.governance.labels.carrier import Unreadable, splice
+from candor.governance.labels.explicit import LONGEST_NOTICE, Notice, Position, Seen, notices
 from candor.governance.labels.package import KINDS, STRICT_KINDS, Package
 from candor.governance.labels.paragraphs import OFF, hidden_styles, on_slide, paragraphs
-from candor.governance.labels.xmlbytes import Edit, escape, split
+from candor.governance.labels.xmlbytes import Edit, escape, split, whole
 
 SHEET = "AI生成 AI-generated"
 """Name of the worksheet that holds the notice of a workbook."""
@@ -68,7 +68,7 @@ def add_to_document(package: Package, main: str, notice: Notice) -> None:
         f'<w:t xml:space="preserve">{escape(notice.text)}</w:t></w:r></w:p>'
     )
     edit = _inside(data, main, "body", "sectPr", new, at_start=notice.position == "start")
-    package.put(main, xmlbytes.splice(data, [edit]))
+    package.put(main, splice(data, [edit]))
 
 
 def add_to_workbook(package: Package, main: str, notice: Notice) -> None:
@@ -92,13 +92,13 @@ def add_to_workbook(package: Package, main: str, notice: Notice) -> None:
     id_ = package.relate(main, "worksheet", name)
     titles = {one.attributes.get("name", "").lower() for one in sheets.children}
     title = next(t for n in range(1, 10**6) if (t := SHEET if n == 1 else f"{SHEET} {n}").lower() not in titles)
-    numbers = [_number(one.attributes.get("sheetId", "")) for one in sheets.children]
+    numbers = [whole(one.attributes.get("sheetId", "")) for one in sheets.children]
     relations = (STRICT_KINDS if "purl.oclc.org" in root.space else KINDS)[:-1]
     new = (
         f'<{xmlbytes.prefix(data, sheets)}sheet xmlns:r="{relations}" name="{escape(title)}" '
         f'sheetId="{max(numbers, default=0) + 1}" r:id="{id_}"/>'
     )
-    package.put(main, xmlbytes.splice(data, [xmlbytes.append(data, sheets.start, sheets.close, new.encode())]))
+    package.put(main, splice(data, [xmlbytes.append(data, sheets.start, sheets.close, new.encode())]))
 
 
 def add_to_presentation(package: Package, main: str, notice: Notice) -> None:
@@ -112,7 +112,7 @@ def add_to_presentation(package: Package, main: str, notice: Notice) -> None:
                 space, local, _ = split(tag)
                 spaces[local] = space
                 if local == "cNvPr":
-                    ids.append(_number(attributes.get("id", "")))
+                    ids.append(whole(attributes.get("id", "")))
         drawing = spaces["sld"].replace("presentationml", "drawingml") if "sld" in spaces else ""
         top = 0 if notice.position == "start" else high - high // 20
         new = _BOX.format(
@@ -125,7 +125,7 @@ def add_to_presentation(package: Package, main: str, notice: Notice) -> None:
             high=high // 20,
             text=escape(notice.text),
         )
-        package.put(name, xmlbytes.splice(data, [_inside(data, name, "spTree", "extLst", new, at_start=False)]))
+        package.put(name, splice(data, [_inside(data, name, "spTree", "extLst", new, at_start=False)]))
 
 
 _BOX = (
@@ -140,7 +140,7 @@ _BOX = (
 def _size(package: Package, main: str) -> tuple[int, int]:
     """Width and height of the slides."""
     size = next((one.attributes for one in package.tree(main)[1].children if one.name == "sldSz"), {})
-    return _number(size.get("cx", "")) or 9144000, _number(size.get("cy", "")) or 6858000
+    return whole(size.get("cx", "")) or 9144000, whole(size.get("cy", "")) or 6858000
 
 
 def _slides(package: Package, main: str) -> list[str]:
@@ -162,11 +162,11 @@ def _cells(data: bytes, what: str, shared: list[str]) -> Iterator[str]:
     column, unseen = 0, False
     for kind, name, attributes, _ in xmlbytes.events(data, what):
         if kind == "text":
-            text += name if wanted and len(text) <= LONGEST else ""
+            text += name if wanted and len(text) <= LONGEST_NOTICE else ""
             continue
         local = split(name)[1]
         if local == "col" and kind == "start" and _is_hidden(attributes, "width"):
-            hidden.append((_number(attributes.get("min", "")), _number(attributes.get("max", ""))))
+            hidden.append((whole(attributes.get("min", "")), whole(attributes.get("max", ""))))
         elif local == "row":
             cells += row[0] if len(row) == 1 else []
             row, column, unseen = [], 0, kind == "start" and _is_hidden(attributes, "ht")
@@ -178,7 +178,7 @@ def _cells(data: bytes, what: str, shared: list[str]) -> Iterator[str]:
                 wanted, text = local, ""
                 continue
             if wanted in ("v", "is") and text and not unseen and not any(low <= column <= top for low, top in hidden):
-                place = _number(text)
+                place = whole(text)
                 value = "".join(shared[place : place + 1]) if wanted == "v" and kind_of_cell == "s" else text
                 worded = kind_of_cell in ("s", "str", "inlineStr")
                 row += [value.split("\n") if worded else []] if value.strip() else []
@@ -186,7 +186,7 @@ def _cells(data: bytes, what: str, shared: list[str]) -> Iterator[str]:
                 pieces = re.split("&[LCR]", text)
                 (head if local.endswith("Header") else foot).extend(_FIELD_CODE.sub("", one) for one in pieces)
             wanted = ""
-    return iter(line for line in [*head, *cells, *foot] if line.strip() and len(line) <= LONGEST)
+    return iter(line for line in [*head, *cells, *foot] if line.strip() and len(line) <= LONGEST_NOTICE)
 
 
 def _is_hidden(attributes: dict[str, str], size: str) -> bool:
@@ -207,7 +207,7 @@ def _strings(data: bytes, what: str) -> Iterator[str]:
     text, wanted, aside = "", False, False
     for kind, name, _, _ in xmlbytes.events(data, what):
         if kind == "text":
-            text += name if wanted and not aside and len(text) <= LONGEST else ""
+            text += name if wanted and not aside and len(text) <= LONGEST_NOTICE else ""
             continue
         local = split(name)[1]
         if local == "t":
@@ -245,7 +245,3 @@ def _inside(data: bytes, what: str, parent: str, last: str, new: str, *, at_star
 
 def _relation_id(attributes: dict[str, str]) -> str:
     return next((value for name, value in attributes.items() if "/relationships id" in name), "")
-
-
-def _number(text: str) -> int:
-    return int(text) if re.fullmatch("[0-9]{1,9}", text) else 0

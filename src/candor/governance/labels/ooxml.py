@@ -9,14 +9,21 @@ from dataclasses import dataclass
 from functools import partial
 
 from candor.governance.labels import office, xmlbytes
-from candor.governance.labels.carrier import GENERATED, Carrier, Found, Reading, SourceType, Unreadable
-from candor.governance.labels.explicit import Notice, Seen
+from candor.governance.labels.carrier import (
+    GENERATED,
+    SOURCE_TYPE,
+    Carrier,
+    Found,
+    Reading,
+    SourceType,
+    Unreadable,
+    splice,
+)
+from candor.governance.labels.explicit import Notice, Seen, any_lawful
 from candor.governance.labels.package import TYPES, Package
-from candor.governance.labels.record import Label, Problem
+from candor.governance.labels.record import Label, Problem, is_label_name
 from candor.governance.labels.xmlbytes import Edit, Element, escape
 
-SOURCE_TYPE = "digitalSourceType"
-"""Name of the custom property with IPTC's digital source type."""
 _CUSTOM = "docProps/custom.xml"
 _CUSTOM_TYPE = "application/vnd.openxmlformats-officedocument.custom-properties+xml"
 _FORMAT = "{D5CDD505-2E9C-101B-9397-08002B2CF9AE}"
@@ -68,7 +75,7 @@ def _misshapen(package: Package) -> Iterator[Problem]:
     """What is wrong with the form of the label's custom property, whatever it says."""
     for part in _custom_parts(package):
         for one in package.tree(part)[1].children:
-            if "aigc" not in one.attributes.get("name", "").lower():
+            if not is_label_name(one.attributes.get("name", "")):
                 continue
             if (form := one.attributes.get("fmtid", "")).upper() != _FORMAT:
                 what = f"{part}: the property's fmtid is {form!r:.60}"
@@ -82,13 +89,13 @@ def _write(kind: _Kind, data: bytes, label: Label, notice: Notice | None) -> byt
     package, main = _open(kind, data)
     if any(_SIGNED.search(name) for name in package.names):
         raise Unreadable("is digitally signed; a label would break the signature: label it before signing")
-    if notice and not any(seen.lawful for seen in kind.notices(package, main)):
+    if notice and not any_lawful(kind.notices(package, main)):
         kind.add(package, main, notice)
     cuts: dict[str, list[Edit]] = {}
     for _, name, cut in _labels(package):
         cuts.setdefault(name, []).append(cut)
     for name, edits in cuts.items():
-        package.put(name, xmlbytes.splice(package.xml(name), edits))
+        package.put(name, splice(package.xml(name), edits))
     _put_label(package, label)
     return package.bytes()
 
@@ -115,12 +122,12 @@ def _labels(package: Package) -> Iterator[tuple[Found, str, Edit]]:
     """Each label with its part and the edit that takes it out; also one in the document's other properties."""
     for part in _custom_parts(package):
         for element in package.tree(part)[1].children:
-            if "aigc" in (name := element.attributes.get("name", "")).lower():
+            if is_label_name(name := element.attributes.get("name", "")):
                 yield Found(name, element.text, part, wrapped=False), part, (element.start, element.end, b"")
     kinds = ("core-properties", "coreProperties", "extended-properties", "extendedProperties")
     for part in dict.fromkeys(one.target for one in package.relations() if one.kind in kinds):
         for element in package.tree(part)[1].children:
-            if "aigc" in element.name.lower() or _is_label(element):
+            if is_label_name(element.name) or _is_label(element):
                 place = f"{element.name} in {part}"
                 yield Found("AIGC", element.text, place), part, (element.inner, element.close, b"")
 
@@ -143,7 +150,7 @@ def _put_label(package: Package, label: Label) -> None:
     names = {name.lower() for name in new}
     others = [one for one in root.children if one.attributes.get("name", "").lower() not in names]
     edits = [(one.start, one.end, b"") for one in root.children if one not in others]
-    pid = max([1, *(_pid(one) for one in others)])
+    pid = max([1, *(xmlbytes.whole(one.attributes.get("pid", "")) for one in others)])
     tag = f"{xmlbytes.prefix(data, root)}property"
     types = _TYPES_STRICT if "purl.oclc.org" in root.space else _TYPES
     written = "".join(
@@ -152,15 +159,10 @@ def _put_label(package: Package, label: Label) -> None:
         for more, (name, value) in enumerate(new.items(), start=1)
     )
     edits.append(xmlbytes.append(data, root.start, root.close, written.encode()))
-    package.put(part, xmlbytes.splice(data, edits))
+    package.put(part, splice(data, edits))
     package.declare(part, _CUSTOM_TYPE)
     if not any(one.target == part for one in package.relations()):
         package.relate("", "custom-properties", part)
-
-
-def _pid(element: Element) -> int:
-    text = element.attributes.get("pid", "")
-    return int(text) if re.fullmatch("[0-9]{1,9}", text) else 0
 
 
 def _carrier(suffixes: tuple[str, ...], kind: _Kind) -> Carrier:

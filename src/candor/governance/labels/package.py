@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from candor.governance.labels import xmlbytes
-from candor.governance.labels.carrier import LARGEST, Unreadable
+from candor.governance.labels.carrier import LARGEST, Unreadable, must_fit, splice
 from candor.governance.labels.xmlbytes import Element
 
 MOST = 20_000
@@ -63,7 +63,7 @@ class Package:
         if any(info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for info in infos):
             raise Unreadable("holds a part that is packed as no such document may be")
         if sum(info.file_size for info in infos) > LARGEST:
-            raise Unreadable(f"unpacks to more than {LARGEST // 2**20} MB")
+            raise Unreadable(f"unpacks to more than {LARGEST // 2**20} MiB")
 
     @property
     def names(self) -> list[str]:
@@ -128,7 +128,7 @@ class Package:
         near = posixpath.relpath(target, posixpath.dirname(source) or ".")
         tag = f"{xmlbytes.prefix(data, root)}Relationship"
         new = f'<{tag} Id="{id_}" Type="{kinds}{kind}" Target="{xmlbytes.escape(near)}"/>'
-        self.put(name, xmlbytes.splice(data, [xmlbytes.append(data, root.start, root.close, new.encode())]))
+        self.put(name, splice(data, [xmlbytes.append(data, root.start, root.close, new.encode())]))
         return id_
 
     def declare(self, name: str, content_type: str) -> None:
@@ -141,7 +141,7 @@ class Package:
         new = f'<{tag} PartName="/{xmlbytes.escape(name)}" ContentType="{content_type}"/>'
         edits = [(one.start, one.end, b"") for one in overrides]
         edits.append(xmlbytes.append(data, root.start, root.close, new.encode()))
-        self.put(TYPES, xmlbytes.splice(data, edits))
+        self.put(TYPES, splice(data, edits))
 
     def bytes(self) -> bytes:
         """The whole: parts in their order with their times and kinds of packing, new ones at the end."""
@@ -156,8 +156,7 @@ class Package:
 
 
 def _must_be_zip(data: bytes) -> None:
-    if len(data) > LARGEST:
-        raise Unreadable(f"is larger than {LARGEST // 2**20} MB")
+    must_fit(data)
     if data.startswith(_OLE):
         if "EncryptedPackage".encode("utf-16-le") in data:
             raise Unreadable("is encrypted; save it without a password first")

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from candor.governance.labels import footer, xmp
-from candor.governance.labels.carrier import LARGEST, Carrier, Found, Reading, SourceType, Unreadable
-from candor.governance.labels.explicit import Notice, Seen, notices
-from candor.governance.labels.record import Label
+from candor.governance.labels.carrier import LARGEST, Carrier, Found, Reading, SourceType, Unreadable, must_fit
+from candor.governance.labels.explicit import Notice, Seen, any_lawful, notices
+from candor.governance.labels.record import Label, is_label_name
 
 EDGE_PAGES = 3
 """Pages from either end that are searched for a notice."""
@@ -44,7 +44,7 @@ def _write(data: bytes, label: Label, notice: Notice | None) -> bytes:
 
         if b"/ByteRange" in data or _has_signed_field(reader):
             raise Unreadable("is digitally signed; a label would break the signature: label it before signing")
-        bare = notice and not any(seen.lawful for seen in _notices(reader)[0])
+        bare = notice and not any_lawful(_notices(reader)[0])
         packet = _packet(reader)
         if packet is not None or label.says_generated:
             packet = xmp.merge(packet, None, generated=label.says_generated)
@@ -68,8 +68,7 @@ def _write(data: bytes, label: Label, notice: Notice | None) -> bytes:
 @contextmanager
 def _opened(data: bytes) -> Iterator[Any]:
     """A reader in a block where every failure of pypdf is Unreadable: broken files raise almost anything in it."""
-    if len(data) > LARGEST:
-        raise Unreadable(f"is larger than {LARGEST // 2**20} MB")
+    must_fit(data)
     if b"%PDF-" not in data[:1024]:
         raise Unreadable("is no PDF file")
     from pypdf import PdfReader
@@ -96,7 +95,7 @@ def _info_labels(reader: Any) -> list[tuple[str, Any]]:
     info = _object(reader.trailer.get("/Info"))
     if not isinstance(info, dict):
         return []
-    return [(name[1:], _object(value)) for name, value in list(info.items()) if "aigc" in name.lower()]
+    return [(name[1:], _object(value)) for name, value in list(info.items()) if is_label_name(name)]
 
 
 def _packet(reader: Any) -> bytes | None:

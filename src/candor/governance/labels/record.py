@@ -27,10 +27,17 @@ FIELDS = (
 """The fields in the order of Annex E b)."""
 MEANING = {"1": "is machine-generated", "2": "may be machine-generated", "3": "is suspected to be machine-generated"}
 """What `Label` says, Annex E c)."""
-LONGEST = 64 * 1024
+NAMES = ("AIGC", "TC260:AIGC")
+"""Names of the metadata entry that holds it (Annex E a); in XMP with the prefix of its namespace)."""
+LONGEST_VALUE = 64 * 1024
 """Characters of a value that are looked at; a label takes a few hundred."""
 _CHARACTERS = re.compile(r"[\x21-\x5B\x5D-\x7E]*")
 _CODE = re.compile(r"00[0-9A-Z]{25}")
+
+
+def is_label_name(name: str) -> bool:
+    """Whether a metadata entry of this name is meant as a label, rightly named or not."""
+    return "aigc" in name.lower()
 
 
 @dataclass(frozen=True)
@@ -197,7 +204,7 @@ def read_value(text: str, *, wrapped: bool | None = None) -> tuple[Label | None,
 
 
 def _fields(text: str) -> tuple[dict[str, Any] | None, list[Problem]]:
-    if len(text) > LONGEST:
+    if len(text) > LONGEST_VALUE:
         return None, [_problem("b)", f"the value has {len(text):,} characters", "write the seven fields only")]
     doubled: list[str] = []
 

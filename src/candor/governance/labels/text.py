@@ -3,7 +3,7 @@
 import re
 
 from candor.governance.labels.carrier import Carrier, Reading, decode, manifest_of, refuse_manifest
-from candor.governance.labels.explicit import Notice, notices
+from candor.governance.labels.explicit import Notice, any_lawful, notices
 from candor.governance.labels.record import Label
 
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
@@ -65,7 +65,7 @@ def _read(data: bytes) -> Reading:
 def _write(data: bytes, label: Label, notice: Notice | None) -> bytes:
     decoded = decode(data)
     refuse_manifest(decoded.text)
-    if notice is None or any(seen.lawful for seen in notices(outside_code(decoded.text.split("\n")))):
+    if notice is None or any_lawful(notices(outside_code(decoded.text.split("\n")))):
         return data
     return decoded.encode(with_notice(decoded.text, notice))
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from candor.governance.labels.carrier import GENERATED, Carrier, Found, Reading, SourceType
 from candor.governance.labels.explicit import missing_elements
-from candor.governance.labels.record import Label, Problem, looks_like_code, read_value
+from candor.governance.labels.record import NAMES, Label, Problem, looks_like_code, read_value
 from candor.governance.labels.signing import SigningKeys
 
 Status = Literal["compliant", "noncompliant", "not found", "inconclusive"]
@@ -115,7 +115,7 @@ def _labels(found: Sequence[Found], carrier: Carrier) -> tuple[Label | None, lis
     for one in found:
         label, more = read_value(one.value, wrapped=one.wrapped)
         problems += [replace(problem, what=f"{one.place}: {problem.what}") for problem in more]
-        if one.name not in ("AIGC", "TC260:AIGC"):
+        if one.name not in NAMES:
             what = f"{one.place}: the name is {one.name!r:.60}"
             problems.append(Problem("GB 45438-2025 Annex E a)", what, f"name it AIGC ({carrier.clause})"))
         labels += [label] if label else []

@@ -159,14 +159,9 @@ def prefix(data: bytes, element: Element) -> str:
     return head + colon
 
 
-def splice(data: bytes, edits: list[Edit]) -> bytes:
-    """The bytes with all edits done; one that begins inside another is left out."""
-    pieces, done = [], 0
-    for start, end, text in sorted(edits, key=lambda edit: edit[:2]):
-        if start >= done:
-            pieces += [data[done:start], text]
-            done = end
-    return b"".join([*pieces, data[done:]])
+def whole(text: str) -> int:
+    """A whole number in an attribute; 0 for what is none."""
+    return int(text) if re.fullmatch("[0-9]{1,9}", text) else 0
 
 
 def escape(text: str) -> str:

@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass
 
 from candor.governance.labels import xmlbytes
-from candor.governance.labels.carrier import GENERATED, Found, SourceType, Unreadable
+from candor.governance.labels.carrier import GENERATED, SOURCE_TYPE, Found, SourceType, Unreadable, splice
+from candor.governance.labels.record import is_label_name
 from candor.governance.labels.xmlbytes import Edit, Element, escape
 
 AIGC = "http://www.tc260.org.cn/ns/AIGC/1.0/"
@@ -37,8 +38,8 @@ class Entry:
 def read(packet: bytes, place: str) -> tuple[tuple[Found, ...], tuple[SourceType, ...]]:
     """The labels and the digital source types of a packet."""
     entries = _entries(_clean(packet), with_source=True)
-    labels = tuple(Found(one.name, one.value, place) for one in entries if "aigc" in one.name.lower())
-    marks = tuple(SourceType("XMP digitalSourceType", one.value[:200]) for one in entries if one.name.endswith(_SOURCE))
+    labels = tuple(Found(one.name, one.value, place) for one in entries if is_label_name(one.name))
+    marks = tuple(SourceType(f"XMP {SOURCE_TYPE}", one.value[:200]) for one in entries if one.name.endswith(_SOURCE))
     return labels, marks
 
 
@@ -64,7 +65,7 @@ def merge(packet: bytes | None, label: str | None, *, generated: bool) -> bytes:
     )
     if body:
         edits.append(xmlbytes.append(data, rdf.start, rdf.close, new.encode()))
-    return xmlbytes.splice(data, edits)
+    return splice(data, edits)
 
 
 def _clean(packet: bytes) -> bytes:
@@ -111,7 +112,7 @@ def _usual(space: str, local: str, name: str) -> str:
 
 
 def _wanted(space: str, local: str) -> bool:
-    return "aigc" in local.lower() or (space == _IPTC and local == _SOURCE)
+    return is_label_name(local) or (space == _IPTC and local == _SOURCE)
 
 
 def _is(name: str, local: str) -> bool:
