@@ -13,9 +13,6 @@ from rich.text import Text
 if TYPE_CHECKING:  # console is imported before torch's settings are made, and --help answers at once
     from candor.evaluate.statistics import Figure
 
-AI_NOTICE = "AI-generated, may be wrong · 内容由 AI 生成，可能有误"
-"""Stands with everything that a model wrote."""
-
 _PLAIN_EVERY = 10.0
 """Seconds between progress lines where the output is a file or a pipe."""
 

@@ -257,8 +257,8 @@ def _show(terminal: console.Terminal, verdict: "Verdict") -> None:
         from candor.governance.labels.record import MEANING
 
         terminal.say(f"  label: {MEANING.get(verdict.label.label, '?')}; producer {verdict.label.producer}")
-    for text in verdict.notices[:3]:
-        terminal.say(f"  notice: {text}")
+    for seen in verdict.notices[:3]:
+        terminal.say(f"  notice: {seen.text}")
     for name, state in (verdict.signatures or {}).items():
         if state != "not signed":
             terminal.say(f"  signature in {name}: {state}")

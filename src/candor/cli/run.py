@@ -9,6 +9,7 @@ from candor import files
 from candor.cli import console
 from candor.config import describe
 from candor.errors import ConfigError
+from candor.governance.labels.explicit import CHAT
 from candor.plan.counts import count_parameters
 from candor.plan.device import best_device, compute_dtype
 from candor.plan.estimate import estimate_training
@@ -69,7 +70,7 @@ def _show_pretraining(terminal: console.Terminal, folder: Path, summary: dict[st
     terminal.say("")
     terminal.say("Beginning of a held-out document", "bold")
     terminal.say(textwrap.indent(sample["prompt"], "  "))
-    terminal.say(f"Continuation by the base model ({console.AI_NOTICE})", "bold")
+    terminal.say(f"Continuation by the base model ({CHAT['en']})", "bold")
     terminal.say(textwrap.indent(sample["text"], "  "))
 
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from candor.cli import console
+from candor.governance.labels.explicit import CHAT
 from candor.infer import Completion, Engine, SamplingParams
 from candor.infer.params import Prompt
 from candor.model.hub import load_model
@@ -17,7 +18,7 @@ from candor.text import Tokenizer
 def _engine(folder: Path, speculate: int) -> Iterator[Engine]:
     model, tokenizer = load_model(folder, device=best_device()), Tokenizer.load(folder)
     with Engine(model, tokenizer, num_speculative_tokens=speculate) as engine:
-        console.notice(console.AI_NOTICE)
+        console.notice(CHAT["en"])
         yield engine
 
 

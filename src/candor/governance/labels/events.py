@@ -29,10 +29,10 @@ _SAFE = re.compile(r"[\x20-\x7E]*")
 _PLACES = Problem("GB 45438-2025 6.1", "", "put the same label into the first and the last event")
 
 
-def envelope(label: Label, notice: Notice) -> dict[str, Any]:
+def envelope(label: Label, notice: Notice | None) -> dict[str, Any]:
     """The members that an answer in JSON carries beside its content, which is never altered."""
     source = {SOURCE_TYPE: GENERATED} if label.says_generated else {}
-    return {"AIGC": label.values(), **source, _NOTICE: notice.text}
+    return {"AIGC": label.values(), **source} | ({_NOTICE: notice.text} if notice else {})
 
 
 def disclosure_header(model: str, provider: str, at: int) -> str:
@@ -170,13 +170,13 @@ def _labelled(text: str, label: Label, notice: Notice | None) -> str:
         raise Unreadable(
             f"has its label inside {way}: {printable(name)!r:.20}; move it to the top of the object, then label again"
         )
-    new: dict[str, Any] = {"AIGC": label.values()} | ({SOURCE_TYPE: GENERATED} if label.says_generated else {})
+    new = envelope(label, notice)
+    own = [value for name, value, *_ in members if name == _NOTICE]
+    if notice and own:
+        if not isinstance(own[-1], str) or not any_lawful(notices([own[-1]])):
+            raise Unreadable("has a member notice of its own that says something else; rename it, then label again")
+        del new[_NOTICE]
     kept = [one for one in members if not is_label_name(one[0]) and one[0] not in new]
-    own = [value for name, value, *_ in kept if name == _NOTICE]
-    if notice and not own:
-        new[_NOTICE] = notice.text
-    elif notice and not (isinstance(own[-1], str) and any_lawful(notices([own[-1]]))):
-        raise Unreadable("has a member notice of its own that says something else; rename it, then label again")
     opening = text.index("{") + 1
     gap = text[opening : _skip(text, opening)] if members else ""
     written = [f"{json.dumps(name)}:{json.dumps(value, ensure_ascii=False)}" for name, value in new.items()]

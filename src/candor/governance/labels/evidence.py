@@ -2,21 +2,23 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import get_args
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from candor import files
-from candor.governance.labels.file import carrier_of, find_files, read, verify
+from candor.governance.labels.carrier import Carrier
+from candor.governance.labels.explicit import Position
+from candor.governance.labels.file import carrier_of, find_files, verify
 from candor.governance.labels.record import FIELDS, MEANING, looks_like_code
 from candor.governance.labels.signing import SigningKeys
 from candor.governance.labels.verdict import EXIT, Verdict
 
 LANGUAGES = ("zh", "en")
-POSITIONS = ("start", "middle", "end")
 
 
 @dataclass(frozen=True)
@@ -71,15 +73,15 @@ def collect(folder: Path, at: datetime, keys: SigningKeys | None = None) -> Evid
     """Look at every file of a folder that can carry a label. ConfigError where there is none."""
     paths = find_files([folder])
     verdicts = tuple(verify(path, "cn", keys) for path in paths)
-    by_kind: dict[str, list[Path]] = {}
-    for path in paths:
-        by_kind.setdefault(carrier_of(path).name, []).append(path)
-    states = {verdict.file: verdict for verdict in verdicts}
-    wordings = Counter(text for verdict in verdicts for text in verdict.notices)
+    kinds: dict[str, tuple[Carrier, list[Verdict]]] = {}
+    for path, verdict in zip(paths, verdicts, strict=True):
+        carrier = carrier_of(path)
+        kinds.setdefault(carrier.name, (carrier, []))[1].append(verdict)
+    wordings = Counter(seen.text for verdict in verdicts for seen in verdict.notices)
     return Evidence(
         folder.resolve().name,
         at,
-        tuple(_kind(by_kind[name], [states[str(path)] for path in by_kind[name]]) for name in sorted(by_kind)),
+        tuple(_kind(*kinds[name]) for name in sorted(kinds)),
         tuple(wordings.most_common(10)),
         tuple(sorted({one.label.producer for one in verdicts if one.label})),
         sum("valid" in (one.signatures or {}).values() for one in verdicts),
@@ -87,23 +89,15 @@ def collect(folder: Path, at: datetime, keys: SigningKeys | None = None) -> Evid
     )
 
 
-def _kind(paths: Sequence[Path], verdicts: Sequence[Verdict]) -> Kind:
-    carrier = carrier_of(paths[0])
-    positions: Counter[str] = Counter()
-    place, example = "", ""
-    for path, verdict in zip(paths, verdicts, strict=True):
-        if verdict.status == "inconclusive":
-            continue
-        reading = read(path)
-        positions.update(seen.position for seen in reading.notices if seen.lawful)
-        if verdict.label and reading.labels and not example:
-            place, example = reading.labels[0].place, verdict.label.json()
+def _kind(carrier: Carrier, verdicts: Sequence[Verdict]) -> Kind:
+    positions = Counter(seen.position for verdict in verdicts for seen in verdict.notices)
+    place, example = next(((one.place, one.label.json()) for one in verdicts if one.label), ("", ""))
     counts = Counter(one.status for one in verdicts)
     return Kind(
         carrier.name,
         carrier.clause,
         {status: counts[status] for status in EXIT},
-        {name: positions[name] for name in POSITIONS},
+        {name: positions[name] for name in get_args(Position)},
         place,
         example,
     )
@@ -134,15 +128,12 @@ def write_evidence(evidence: Evidence, out: Path) -> list[Path]:
 
 
 def _coverage(evidence: Evidence) -> dict[str, object]:
-    def add(counts: Iterable[dict[str, int]]) -> dict[str, int]:
-        return dict(sum(map(Counter, counts), Counter()))
-
     return {
         "folder": evidence.folder,
         "at": evidence.at.isoformat(timespec="seconds"),
         "files": len(evidence.verdicts),
         "compliant_share": evidence.share(),
         "signed": evidence.signed,
-        "verdicts": add(kind.verdicts for kind in evidence.kinds),
+        "verdicts": Counter(one.status for one in evidence.verdicts),
         "kinds": {kind.name: {"verdicts": kind.verdicts, "positions": kind.positions} for kind in evidence.kinds},
     }

@@ -24,7 +24,7 @@ CHAT = {
     "zh": "内容由 AI 生成，请仔细甄别",
     "en": "Answers are AI-generated (AI生成); check what matters",
 }
-"""The notice that stands continuously in a chat interface (5.6)."""
+"""The notice that stands continuously in a chat interface (5.6), and with all that the commands have a model write."""
 LONGEST_NOTICE = 120
 """Characters of a line that can be a notice; a longer one is a sentence of the text."""
 EDGE = 3

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from candor.governance.labels.carrier import GENERATED, Carrier, Found, Reading, SourceType
-from candor.governance.labels.explicit import missing_elements
+from candor.governance.labels.explicit import Seen, missing_elements
 from candor.governance.labels.record import NAMES, Label, Problem, looks_like_code, read_value
 from candor.governance.labels.signing import SigningKeys
 
@@ -35,7 +35,9 @@ class Verdict:
     """Kind of file."""
     label: Label | None = None
     """The implicit label, where there is exactly one that can be read."""
-    notices: tuple[str, ...] = ()
+    place: str = ""
+    """Where that label stands in the file, in words."""
+    notices: tuple[Seen, ...] = ()
     """Visible notices that count."""
     marks: tuple[SourceType, ...] = ()
     """Other machine-readable marks, whatever they say."""
@@ -101,7 +103,8 @@ def judge(
         standards,
         carrier.name,
         label,
-        tuple(seen.text for seen in reading.notices if seen.lawful),
+        found[0].place if label else "",
+        tuple(seen for seen in reading.notices if seen.lawful),
         reading.marks,
         signatures,
         tuple((cn_problems if "cn" in standards else []) + (eu_problems if "eu" in standards else [])),
