@@ -93,7 +93,7 @@ def write(
     from candor.governance import labels
     from candor.governance.labels.explicit import Position
     from candor.governance.labels.file import find_files
-    from candor.governance.labels.ledger import open_ledger
+    from candor.governance.labels.log import open_log
 
     labels.new_label(producer, label)  # before anything is opened: is there a code?
     style = labels.Style(lang, cast(Position, position), notice) if visible else None
@@ -102,7 +102,7 @@ def write(
     if out is not None and (len(targets) != 1 or out.is_dir()):
         raise ConfigError("-o names one file and takes one FILE")
     terminal, failed = console.Terminal(), 0
-    with open_ledger(log) as ledger:
+    with open_log(log) as given:
         for target in targets:
             try:
                 done = labels.write(
@@ -111,7 +111,7 @@ def write(
                     style=style,
                     out=out,
                     keys=ring,
-                    ledger=ledger,
+                    log=given,
                     sidecar=sidecar,
                 )
             except CandorError as error:

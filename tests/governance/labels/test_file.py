@@ -6,6 +6,7 @@ import multiprocessing
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import docx
 import pypdf
@@ -15,18 +16,20 @@ from PIL import Image
 from candor.errors import ConfigError, DataError, KeysError, StorageError
 from candor.governance.labels import (
     CARRIERS,
+    Relabelled,
     Style,
     load_keys,
     new_keys,
     new_label,
     notice,
     read,
+    relabel,
     spread,
     verify,
     write,
 )
 from candor.governance.labels.file import find_files
-from candor.governance.labels.ledger import open_ledger
+from candor.governance.labels.log import open_log
 from candor.governance.labels.signing import SigningKeys
 from tests.governance.labels.cases import CODE, OTHER, label_of
 
@@ -54,11 +57,11 @@ def sample(path: Path) -> Path:
 
 
 def test_a_label_is_written_logged_and_handed_on(page: Path, tmp_path: Path) -> None:
-    with open_ledger(tmp_path / "log.jsonl") as ledger:
-        first = write(page, new_label(CODE), ledger=ledger)
+    with open_log(tmp_path / "log.jsonl") as log:
+        first = write(page, new_label(CODE), log=log)
         assert (first.how, verify(page).status) == ("labelled", "compliant")
-        assert write(page, new_label(CODE), ledger=ledger).how == "labelled already"
-        handed = write(page, new_label(OTHER), ledger=ledger)
+        assert write(page, new_label(CODE), log=log).how == "labelled already"
+        handed = write(page, new_label(OTHER), log=log)
     assert (handed.how, handed.label.producer, handed.label.produce_id) == ("handed on", CODE, first.label.produce_id)
     assert (handed.label.propagator, verify(page).status) == (OTHER, "compliant")
     entries = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
@@ -70,25 +73,55 @@ def test_a_label_is_written_logged_and_handed_on(page: Path, tmp_path: Path) -> 
 def test_a_number_is_given_once(page: Path, tmp_path: Path) -> None:
     other = tmp_path / "b.md"
     other.write_text("other")
-    with open_ledger(tmp_path / "log.jsonl") as ledger:
-        write(page, label_of("n1"), ledger=ledger)
+    with open_log(tmp_path / "log.jsonl") as log:
+        write(page, label_of("n1"), log=log)
         with pytest.raises(StorageError, match="n1 for another file"):
-            write(other, label_of("n1"), ledger=ledger)
+            write(other, label_of("n1"), log=log)
     assert other.read_text() == "other"
+
+
+def test_files_of_one_name_in_two_folders_share_no_number(page: Path, tmp_path: Path) -> None:
+    other = tmp_path / "deep" / page.name
+    other.parent.mkdir()
+    other.write_text("other")
+    with open_log(tmp_path / "log.jsonl") as log:
+        write(page, label_of("n1"), log=log)
+        with pytest.raises(StorageError, match="n1 for another file"):
+            write(other, label_of("n1"), log=log)
+    assert json.loads((tmp_path / "log.jsonl").read_text())["file"] == str(page)
+
+
+def test_an_answer_in_memory_is_labelled_as_a_file_is() -> None:
+    done = relabel(CARRIERS[".md"], b"# Title\n", new_label(CODE, "2"), Style("zh"))
+    assert done.label.label == "2" and notice("zh", label="2").text in done.data.decode() and not done.replaced
+    handed = relabel(CARRIERS[".md"], done.data, new_label(OTHER))
+    assert (handed.label.producer, handed.label.propagator, handed.replaced) == (CODE, OTHER, done.label.json())
+    with pytest.raises(ConfigError, match="labelled 2 by you"):
+        relabel(CARRIERS[".md"], done.data, new_label(CODE))
+
+
+def test_of_several_labels_one_is_kept_and_the_log_has_them_all() -> None:
+    first, second = label_of("n1"), label_of("n2")
+    both = "".join(
+        "AIGC:\n" + "".join(f"  {name}: {json.dumps(value)}\n" for name, value in one.values().items())
+        for one in (first, second)
+    )
+    done = relabel(CARRIERS[".md"], f"---\n{both}---\ntext\n".encode(), new_label(CODE))
+    assert done.label == first and done.replaced == f"{first.json()} {second.json()}"
 
 
 def test_a_broken_label_is_replaced_and_the_log_keeps_it(page: Path, tmp_path: Path) -> None:
     page.write_text("---\nAIGC:\n  Label: 1\ntitle: x\n---\ntext\n")
-    with open_ledger(tmp_path / "log.jsonl") as ledger:
-        assert write(page, new_label(CODE), ledger=ledger).how == "its broken label replaced"
+    with open_log(tmp_path / "log.jsonl") as log:
+        assert write(page, new_label(CODE), log=log).how == "its broken label replaced"
     assert json.loads((tmp_path / "log.jsonl").read_text())["replaced"] == '{"Label":1}'
     assert verify(page).status == "compliant" and "title: x" in page.read_text()
 
 
 def test_a_torn_last_line_of_the_log_loses_nothing(page: Path, tmp_path: Path) -> None:
     (tmp_path / "log.jsonl").write_text('{"produce_id": "n7", "at"')
-    with open_ledger(tmp_path / "log.jsonl") as ledger:
-        write(page, label_of("n8"), ledger=ledger)
+    with open_log(tmp_path / "log.jsonl") as log:
+        write(page, label_of("n8"), log=log)
     assert json.loads((tmp_path / "log.jsonl").read_text().splitlines()[1])["produce_id"] == "n8"
 
 
@@ -213,14 +246,14 @@ def test_a_locked_or_torn_document_is_left_as_it_was(tmp_path: Path) -> None:
     writer.write(locked)
     torn = sample(tmp_path / "torn.docx")
     torn.write_bytes(torn.read_bytes()[:-1000])
-    log = tmp_path / "log.jsonl"
+    numbers = tmp_path / "log.jsonl"
     for path, why in ((locked, "is encrypted"), (torn, "torn ZIP")):
         before, names = path.read_bytes(), sorted(tmp_path.iterdir())
         assert verify(path).status == "inconclusive" and why in verify(path).notes[0]
-        with open_ledger(log) as ledger, pytest.raises(DataError, match=why):
-            write(path, new_label(CODE), ledger=ledger)
-        assert path.read_bytes() == before and log.read_bytes() == b""
-        assert sorted(tmp_path.iterdir()) in (names, sorted([*names, log]))
+        with open_log(numbers) as log, pytest.raises(DataError, match=why):
+            write(path, new_label(CODE), log=log)
+        assert path.read_bytes() == before and numbers.read_bytes() == b""
+        assert sorted(tmp_path.iterdir()) in (names, sorted([*names, numbers]))
 
 
 def test_a_file_of_a_gigabyte_is_refused_at_once(tmp_path: Path) -> None:
@@ -253,13 +286,14 @@ def test_two_writers_at_once_leave_one_label(tmp_path: Path) -> None:
 def test_another_program_that_writes_meanwhile_wins(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from candor.governance.labels import file
 
-    whole = file._must_read_back
+    whole = file.relabel
 
-    def slow(path: Path, *rest: object) -> None:
-        whole(path, *rest)  # type: ignore[arg-type]
-        path.write_text("changed by an editor")
+    def slow(*given: Any, **more: Any) -> Relabelled:
+        done = whole(*given, **more)
+        page.write_text("changed by an editor")
+        return done
 
-    monkeypatch.setattr(file, "_must_read_back", slow)
+    monkeypatch.setattr(file, "relabel", slow)
     with pytest.raises(StorageError, match="changed while"):
         write(page, new_label(CODE))
     assert page.read_text() == "changed by an editor"

@@ -11,6 +11,7 @@ for it.
 from candor.governance.labels.explicit import CHAT, Notice, Style, notice
 from candor.governance.labels.file import CARRIERS, Written, carrier_of, read, verify, write
 from candor.governance.labels.record import Label, Problem, new_label, spread
+from candor.governance.labels.relabel import Relabelled, relabel
 from candor.governance.labels.signing import SigningKeys, load_keys, new_keys
 from candor.governance.labels.verdict import EXIT, Standard, Status, Verdict, worst
 
@@ -21,6 +22,7 @@ __all__ = [
     "Label",
     "Notice",
     "Problem",
+    "Relabelled",
     "SigningKeys",
     "Standard",
     "Status",
@@ -33,6 +35,7 @@ __all__ = [
     "new_label",
     "notice",
     "read",
+    "relabel",
     "spread",
     "verify",
     "worst",

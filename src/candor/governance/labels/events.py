@@ -38,6 +38,8 @@ def envelope(label: Label, notice: Notice | None) -> dict[str, Any]:
 def disclosure_header(model: str, provider: str, at: int) -> str:
     """The value of the HTTP header AI-Disclosure: an RFC 9651 dictionary (draft-abaris-aicdh-01); `at` in Unix seconds.
 
+    ConfigError for names with what is not printable ASCII.
+
     >>> disclosure_header("candor-laptop", "Example", 1745286896)
     'mode=ai-originated; model="candor-laptop"; provider="Example"; date=@1745286896'
     """

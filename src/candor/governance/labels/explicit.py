@@ -96,7 +96,7 @@ _AROUND = " \t*_>#`~|[]<>()（）【】「」『』“”\"'‘’《》-—:：
 
 @dataclass(frozen=True)
 class Notice:
-    """A visible notice and where it stands.
+    """A visible notice and where it stands. ConfigError for words that are no lawful notice, or more than one line.
 
     >>> Notice("AI-generated content (AI生成)", "end")
     """

@@ -6,7 +6,7 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,14 +14,15 @@ from candor import files
 from candor.errors import ConfigError, DataError, StorageError
 from candor.governance.labels.carrier import LARGEST, Carrier, Found, Reading, Unreadable
 from candor.governance.labels.events import JSON, STREAM
-from candor.governance.labels.explicit import Notice, Style, any_lawful
+from candor.governance.labels.explicit import Style
 from candor.governance.labels.html import HTML
 from candor.governance.labels.image import JPEG, PNG
-from candor.governance.labels.ledger import Entry, Ledger
+from candor.governance.labels.log import Entry, Log
 from candor.governance.labels.markdown import MARKDOWN
 from candor.governance.labels.ooxml import DOCX, PPTX, XLSX
 from candor.governance.labels.pdf import PDF
-from candor.governance.labels.record import NAMES, Label, looks_like_code, must_be_allowed, read_value, spread
+from candor.governance.labels.record import Label, read_value
+from candor.governance.labels.relabel import DEFAULT, relabel
 from candor.governance.labels.signing import SigningKeys
 from candor.governance.labels.text import TEXT
 from candor.governance.labels.verdict import Standard, Verdict, judge, unreadable
@@ -32,8 +33,6 @@ CARRIERS = {
     for suffix in carrier.suffixes
 }
 """End of a file's name, lower case, to the kind of file."""
-DEFAULT = Style()
-"""How `write` words the notice that it puts where none is."""
 SIDECAR = ".aigc.json"
 """What is appended to the name of a plain text for the optional file beside it."""
 
@@ -106,18 +105,19 @@ def write(
     style: Style | None = DEFAULT,
     out: Path | None = None,
     keys: SigningKeys | None = None,
-    ledger: Ledger | None = None,
+    log: Log | None = None,
     sidecar: bool = False,
 ) -> Written:
     """Label a file: metadata and, where none stands there, the visible notice (without `style`: leave what is visible).
 
-    A file that has a label keeps what its producer wrote and gets `label`'s producer as propagator (one of our own
-    stays as it is); one that has a broken one or several gets one whole one. The file is replaced at once, or `out`
-    written; nothing is touched where the result does not read back as meant. With `ledger` the number is logged
-    before. `sidecar` writes the fields beside a plain text. DataError names a file that cannot be labelled,
-    StorageError one that may not be written.
+    What becomes of labels that stand there is said at `relabel`. The file is replaced at once, or `out` written;
+    nothing is touched where the result does not read back as meant. With `log` the number is logged before. `sidecar`
+    writes the fields beside a plain text.
+
+    DataError names a file that cannot be labelled, StorageError one that may not be written, or a number that was given
+    already. ConfigError where `out` is of another kind or a plain text would carry nothing, and as in `relabel`;
+    KeysError where the keys cannot sign.
     """
-    must_be_allowed(label)
     goal = out or target
     carrier = carrier_of(target)
     if out is not None and carrier_of(out) is not carrier:
@@ -129,70 +129,30 @@ def write(
         before = _status(target)
         data = _bytes(target)
         try:
-            reading = carrier.read(data)
-            old = reading.labels or tuple(filter(None, [None if carrier.metadata else _sidecar(target)]))
-            label, replaced = _lawful(old, label)
-            label = keys.sign(label) if keys else label
-            notice = style.notice(label.label) if style else None
-            result = carrier.write(data, label, notice)
-            if result == data and _same(goal, target) and not sidecar:
-                return Written(goal, label, replaced, changed=False)
-            _must_read_back(target, carrier, result, label, notice)
+            beside = None if carrier.metadata else _sidecar(target)
+            done = relabel(carrier, data, label, style, beside=beside, keys=keys)
         except Unreadable as error:
             raise DataError(f"{target} {error}") from error
-        if ledger:
-            ledger.add(_entry(goal, label, result, replaced))
-        _replace(goal, result, before, changed=_same(goal, target))
+        written = Written(goal, done.label, done.replaced)
+        if done.data == data and _same(goal, target) and not sidecar:
+            return replace(written, changed=False)
+        if log:
+            log.add(_entry(written, done.data))
+        _replace(goal, done.data, before, changed=_same(goal, target))
         if sidecar and not carrier.metadata:
-            files.write_json(Path(f"{goal}{SIDECAR}"), {"AIGC": label.values()})
-    return Written(goal, label, replaced)
+            files.write_json(Path(f"{goal}{SIDECAR}"), {"AIGC": done.label.values()})
+    return written
 
 
-def _lawful(old: tuple[Found, ...], label: Label) -> tuple[Label, str]:
-    """The label to write where `old` ones stand, and what it replaces."""
-    if not old:
-        _must_generate(label)
-        return label, ""
-    for one in old:
-        known, problems = read_value(one.value, wrapped=one.wrapped)
-        if known and not problems and one.name in NAMES:
-            ours = known.propagator == label.propagator
-            if ours and known.label != label.label:
-                raise ConfigError(
-                    f"the file is labelled {known.label} by you already; a label is not changed to {label.label}"
-                )
-            return (known if ours else spread(known, label.propagator, label.propagate_id)), known.json()
-    _must_generate(label)
-    return label, " ".join(one.value for one in old)[:10_000]
-
-
-def _must_generate(label: Label) -> None:
-    """ConfigError where the producer's code is one of a propagation service: the verifier refuses such a label."""
-    if looks_like_code(label.producer) and label.producer[22:23] == "2":
-        raise ConfigError(
-            f"producer {label.producer!r} is a code of a propagation service, and no valid label stands in the file to "
-            "hand on; give the code whose 23rd character is 1 (generation)"
-        )
-
-
-def _must_read_back(path: Path, carrier: Carrier, result: bytes, label: Label, notice: Notice | None) -> None:
-    reading = carrier.read(result)
-    values = [read_value(one.value, wrapped=one.wrapped)[0] for one in reading.labels]
-    if carrier.metadata and values != [label]:
-        raise Unreadable("does not give back the label that was written; nothing was changed")
-    if carrier.visible and notice and not any_lawful(reading.notices):
-        raise Unreadable("does not show the notice that was written; nothing was changed")
-
-
-def _entry(path: Path, label: Label, result: bytes, replaced: str) -> Entry:
+def _entry(written: Written, data: bytes) -> Entry:
     return Entry(
         datetime.now(UTC).isoformat(timespec="seconds"),
-        label.propagate_id,
-        label.propagator,
-        label.label,
-        path.name,
-        hashlib.sha256(result).hexdigest(),
-        replaced,
+        written.label.propagate_id,
+        written.label.propagator,
+        written.label.label,
+        str(written.path.resolve()),  # two files of one name in two folders are two
+        hashlib.sha256(data).hexdigest(),
+        written.replaced,
     )
 
 

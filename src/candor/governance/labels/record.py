@@ -115,7 +115,10 @@ def new_label(producer: str, label: str = "1", produce_id: str = "") -> Label:
 
 
 def spread(label: Label, propagator: str, propagate_id: str = "") -> Label:
-    """The same label handed on: what the producer wrote stays, the propagator's fields are new."""
+    """The same label handed on: what the producer wrote stays, the propagator's fields are new.
+
+    ConfigError for a code that is none, and for a number with characters that no label may hold.
+    """
     must_be_code(propagator)
     handed = replace(label, propagator=propagator, propagate_id=propagate_id or new_id(), reserved2="")
     must_be_allowed(handed)

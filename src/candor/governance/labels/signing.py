@@ -56,7 +56,10 @@ class SigningKeys:
         return SigningKeys(self.public, {}, self.created)
 
     def sign(self, label: Label) -> Label:
-        """The label signed by the newest key: for the propagator where it was handed on, else for the producer."""
+        """The label signed by the newest key: for the propagator where it was handed on, else for the producer.
+
+        KeysError where there are public keys only.
+        """
         if not self.private:
             raise KeysError("these label keys are for verifying only; sign with the file that candor label keys made")
         name = list(self.private)[-1]

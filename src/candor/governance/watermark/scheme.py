@@ -58,6 +58,7 @@ def keys_of(ring: LocalRing, tenant: str, scheme: Scheme = "tournament") -> list
     """A tenant's keys, one for each version of the ring; the last one marks, all of them are tried by the detector.
 
     Each is HMAC-SHA256 of scheme and tenant under the ring's secret: one tenant's key tells nothing of another's.
+    ConfigError for another ring than one of watermarks, and for a scheme that is none.
     """
     if ring.name != WATERMARK:
         raise ConfigError(f"ring {ring.name} is not for watermarks; make one: candor keys new FILE --ring {WATERMARK}")

@@ -16,7 +16,7 @@ from candor.errors import StorageError
 class Entry:
     """One label that was written.
 
-    >>> Entry("2026-11-30T08:00:00+00:00", "5f0c...", "00119111...", "1", "report.docx", "9a3b...")
+    >>> Entry("2026-11-30T08:00:00+00:00", "5f0c...", "00119111...", "1", "/home/ann/report.docx", "9a3b...")
     """
 
     at: str
@@ -28,7 +28,7 @@ class Entry:
     label: str
     """1, 2 or 3."""
     file: str
-    """Name of the file."""
+    """The file, by its whole path."""
     sha256: str
     """Of the labelled bytes."""
     replaced: str = ""
@@ -36,36 +36,41 @@ class Entry:
 
 
 @contextmanager
-def open_ledger(path: Path) -> "Iterator[Ledger]":
-    """The log, held by this process; others wait. A last line that a power cut tore is set apart, not lost."""
+def open_log(path: Path) -> "Iterator[Log]":
+    """The log, held by this process; others wait. A last line that a power cut tore is set apart, not lost.
+
+    StorageError where the disk refuses.
+    """
     with files.disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield Ledger(path, descriptor)
+        yield Log(path, descriptor)
     finally:
         os.close(descriptor)
 
 
-class Ledger:
+class Log:
     """An append-only file of one JSON object a line."""
 
     def __init__(self, path: Path, descriptor: int):
         self.path, self._descriptor = path, descriptor
-        self._given = {(one.get("produce_id"), one.get("file")) for one in self._entries()}
-        self._numbers = {number for number, _ in self._given}
+        self._files: dict[str, set[str]] = {}
+        """Of each number, the files that it was given to."""
+        for one in self._entries():
+            self._files.setdefault(str(one.get("produce_id")), set()).add(str(one.get("file")))
 
     def add(self, entry: Entry) -> None:
         """Append and reach the disk; StorageError where the disk refuses or the number was given to another file.
 
         A file may get its number again: where its content changed, or where the last try did not come to its end.
         """
-        if entry.produce_id in self._numbers and (entry.produce_id, entry.file) not in self._given:
+        if entry.file not in self._files.get(entry.produce_id, {entry.file}):
             raise StorageError(
                 f"{self.path} has number {entry.produce_id} for another file; numbers are given once: choose another"
             )
-        line = json.dumps(asdict(entry), ensure_ascii=False) + "\n"
+        line = files.json_line(asdict(entry))
         size = os.fstat(self._descriptor).st_size
         if size and os.pread(self._descriptor, 1, size - 1) != b"\n":
             line = "\n" + line
@@ -75,8 +80,7 @@ class Ledger:
                 os.ftruncate(self._descriptor, size)
                 raise StorageError(f"cannot write {self.path}: the disk is full; free some space")
             os.fsync(self._descriptor)
-        self._given.add((entry.produce_id, entry.file))
-        self._numbers.add(entry.produce_id)
+        self._files.setdefault(entry.produce_id, set()).add(entry.file)
 
     def _entries(self) -> Iterator[dict[str, str]]:
         with open(self.path, encoding="utf-8", errors="replace") as lines:
