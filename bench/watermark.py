@@ -31,9 +31,9 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 import numpy as np
 
 from candor.governance.keys import LocalRing
-from candor.governance.watermark import LEVEL, Scheme, WatermarkKey, keys_of, tail, words_of
-from candor.governance.watermark.detect import CHANCE, WEIGHTS, counted
-from candor.governance.watermark.scheme import bits_of, reweigh
+from candor.governance.watermark import LEVEL, Scheme, WatermarkKey, keys_of
+from candor.governance.watermark.detect import WEIGHTS, counted, score_of, tail
+from candor.governance.watermark.scheme import CHANCE, bits_of, reweigh, words_of
 
 SCHEMES: tuple[Scheme, ...] = ("tournament", "kgw")
 RING = LocalRing("watermark", {1: bytes(range(32))})
@@ -54,12 +54,7 @@ def needed(n: int, scheme: Scheme) -> int:
 def is_found(ids: Sequence[int], key: WatermarkKey, pieces: Sequence[bytes] = ()) -> bool:
     """What `detect` says at LEVEL, with one table of p-values for all texts of a length."""
     contexts, tokens = counted(ids, pieces)
-    if not tokens:
-        return False
-    bits = bits_of(words_of([key], contexts, np.array(tokens)[:, None]), key.scheme)
-    return sum(w * int(b.sum()) for w, b in zip(WEIGHTS[key.scheme], bits, strict=True)) >= needed(
-        len(tokens), key.scheme
-    )
+    return bool(tokens) and score_of(key, contexts, tokens) >= needed(len(tokens), key.scheme)
 
 
 def share(found: Sequence[bool]) -> dict[str, float]:

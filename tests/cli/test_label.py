@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from candor.governance.labels import load_keys, new_label, write
-from candor.governance.watermark import Mark, Places, mark
+from candor.governance.watermark import Mark, Places
+from candor.governance.watermark.scheme import mark
 from candor.text import Tokenizer
 from tests.cli.conftest import Result
 from tests.governance.labels.cases import CODE
@@ -72,7 +73,7 @@ def test_verdicts(candor_command: Command, place: Path) -> None:
     candor_command("keys", "new", place / "watermark.json", "--ring", "watermark")
     code, said, _ = candor_command("label", "detect", place / "marked.txt", *options, "--json")
     found = json.loads(said)
-    assert code == 0 and (found["verdict"], found["key_id"], found["tries"]) == ("found", "acme/1", 2)
+    assert code == 0 and (found["status"], found["key_id"], found["tries"]) == ("found", "acme/1", 2)
     assert candor_command("label", "detect", place / "plain.txt", *options)[:1] == (2,)
     assert candor_command("label", "detect", place / "short.txt", *options)[:1] == (3,)
     assert candor_command("label", "detect", place / "marked.txt", *options[:-1], "other")[:1] == (2,)

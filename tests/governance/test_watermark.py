@@ -16,9 +16,9 @@ from scipy import stats
 
 from candor.errors import ConfigError
 from candor.governance.keys import LocalRing
-from candor.governance.watermark import Mark, Places, Scheme, WatermarkKey, detect, keys_of, mark, tail, words_of
-from candor.governance.watermark.detect import WEIGHTS
-from candor.governance.watermark.scheme import bits_of, siphash
+from candor.governance.watermark import Mark, Places, Scheme, WatermarkKey, detect, keys_of
+from candor.governance.watermark.detect import WEIGHTS, tail
+from candor.governance.watermark.scheme import bits_of, mark, siphash, words_of
 
 RING = LocalRing("watermark", {1: b"\x01" * 32, 2: b"\x02" * 32})
 MASK = (1 << 64) - 1
@@ -215,13 +215,13 @@ def test_detection(scheme: Scheme) -> None:
     keys, others = keys_of(RING, "acme", scheme), keys_of(RING, "other", scheme)
     ids = marked_ids(keys[0], 300)
     found = detect(ids, keys)
-    assert (found.verdict, found.key_id, found.tokens, found.tries) == ("found", "acme/1", 296, 2)
+    assert (found.status, found.key_id, found.tokens, found.tries) == ("found", "acme/1", 296, 2)
     assert found.p_value < 1e-12 and found.score > {"tournament": 0.5, "kgw": 0.25}[scheme]
     assert found.p_value == pytest.approx(2 * detect(ids, keys[:1]).p_value)
-    assert detect(ids, others).verdict == "not found" and detect(ids[:200], others).verdict == "inconclusive"
+    assert detect(ids, others).status == "not found" and detect(ids[:200], others).status == "inconclusive"
     plain = np.random.default_rng(9).integers(0, 300, 200).tolist()
-    assert detect(plain + ids + plain, keys).verdict == "found"
-    assert detect([], keys).verdict == detect(ids[:4], keys).verdict == "inconclusive"
+    assert detect(plain + ids + plain, keys).status == "found"
+    assert detect([], keys).status == detect(ids[:4], keys).status == "inconclusive"
     with pytest.raises(ConfigError, match="no key"):
         detect(ids, [])
     with pytest.raises(ConfigError, match="tokenizer"):

@@ -11,8 +11,8 @@ from transformers.generation.logits_process import SynthIDTextWatermarkLogitsPro
 from candor.errors import ConfigError
 from candor.governance.keys import LocalRing
 from candor.governance.watermark import Mark, Places, Scheme, detect, keys_of
-from candor.governance.watermark import mark as reference
 from candor.governance.watermark.scheme import LAYERS, bits_of, siphash
+from candor.governance.watermark.scheme import mark as reference
 from candor.infer import Engine, SamplingParams, StructuredOutput
 from candor.infer.native import NativeStep
 from candor.infer.steps import TorchStep
@@ -58,6 +58,11 @@ def test_torch_and_c_give_the_bits_of_numpy(scheme: Scheme, V: int) -> None:
     mixed = torch.where(torch.tensor([one is None for one in some])[:, None], torch.from_numpy(shares), expected)
     assert torch.equal(mark(torch.from_numpy(shares), some), mixed)
     assert torch.equal(step.mark(torch.from_numpy(shares.copy()), some), mixed)
+    other: Scheme = "kgw" if scheme == "tournament" else "tournament"
+    both = [one and one._replace(key=keys_of(RING, "b", other)[0]) if n < 4 else one for n, one in enumerate(some)]
+    expected = torch.cat([torch.from_numpy(reference(shares[n : n + 1], both[n : n + 1])) for n in range(8)])
+    assert torch.equal(torch.from_numpy(reference(shares, both)), expected)
+    assert torch.equal(mark(torch.from_numpy(shares), both), expected)
 
 
 def test_schemes_may_share_a_batch() -> None:
@@ -115,14 +120,14 @@ def test_marked_answers_are_found_whatever_else_runs(lively: Transformer, tokeni
     assert [one.token_ids for one in together] == [one.token_ids for one in alone] == [one.token_ids for one in threads]
     assert [one.logprobs for one in together] == [one.logprobs for one in alone]
     for one, param in zip(together, params, strict=True):
-        assert detect(one.token_ids, KEYS).verdict == ("found" if param.watermark else "not found")
-        assert detect(one.token_ids, keys_of(RING, "other")).verdict == "not found"
+        assert detect(one.token_ids, KEYS).status == ("found" if param.watermark else "not found")
+        assert detect(one.token_ids, keys_of(RING, "other")).status == "not found"
 
 
 def test_pytorchs_step_marks_too(lively: Transformer, tokenizer: Tokenizer) -> None:
     with Engine(lively, tokenizer, compile=False) as engine:
         (one,) = engine.generate([[0, 9]], MARKED)
-    assert detect(one.token_ids, KEYS).verdict == "found"
+    assert detect(one.token_ids, KEYS).status == "found"
 
 
 def test_log_probabilities_are_the_models_own(lively: Transformer, tokenizer: Tokenizer) -> None:
@@ -204,4 +209,4 @@ def test_greedy_drafts_say_the_same(lively: Transformer, tokenizer: Tokenizer) -
 def test_sampled_answers_with_drafts_are_found(lively: Transformer, tokenizer: Tokenizer) -> None:
     with Engine(lively, tokenizer, num_speculative_tokens=2) as engine:
         for one in engine.generate(random_prompts(4, 1), MARKED):
-            assert detect(one.token_ids, KEYS).verdict == "found"
+            assert detect(one.token_ids, KEYS).status == "found"

@@ -189,12 +189,12 @@ def detect(
     if as_json:
         terminal.say(json.dumps(asdict(found)))
     else:
-        terminal.say(found.verdict)
+        terminal.say(found.status)
         terminal.say(
             f"p-value {found.p_value:.2g} after {found.tries} keys, {found.tokens} tokens counted, "
             f"score {found.score:.3f}, best key {found.key_id}"
         )
-    raise typer.Exit({"found": 0, "not found": 2, "inconclusive": 3}[found.verdict])
+    raise typer.Exit({"found": 0, "not found": 2, "inconclusive": 3}[found.status])
 
 
 @app.command()

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from candor.governance.watermark import CANDIDATES, Mark
-from candor.governance.watermark.scheme import added, reweigh, siphash
+from candor.governance.watermark import Mark
+from candor.governance.watermark.scheme import CANDIDATES, added, reweigh, siphash
 
 
 def mark(shares: Tensor, marks: Sequence[Mark | None]) -> Tensor:

@@ -23,7 +23,7 @@ WEIGHTS: dict[Scheme, tuple[int, ...]] = {
 _EXACT = 1 << 24
 """Largest score for which the whole distribution is computed."""
 
-Verdict = Literal["found", "not found", "inconclusive"]
+Status = Literal["found", "not found", "inconclusive"]
 
 
 class Vocabulary(Protocol):
@@ -44,7 +44,7 @@ class Detection:
     >>> Detection("found", 3.1e-12, 0.561, 312, "acme/2", 2)
     """
 
-    verdict: Verdict
+    status: Status
     """`found`; `not found`; `inconclusive` where there are too few tokens to say that."""
     p_value: float
     """Probability that a text without a mark of these keys scores as high: exact for the best key, times `tries`."""
@@ -82,15 +82,19 @@ def detect(
         return Detection("inconclusive", 1.0, CHANCE[keys[0].scheme], 0, keys[0].key_id, len(keys))
     tries = []
     for key in keys:
-        words = words_of([key], contexts, np.array(tokens)[:, None])
-        weights = WEIGHTS[key.scheme]
-        score = sum(weight * int(bits.sum()) for weight, bits in zip(weights, bits_of(words, key.scheme), strict=True))
+        weights, score = WEIGHTS[key.scheme], score_of(key, contexts, tokens)
         p = tail(score, len(tokens), weights, CHANCE[key.scheme])
         tries.append((p, score / (len(tokens) * sum(weights)), key.key_id))
     p, share, key_id = min(tries)
     p = min(1.0, p * len(keys))
-    verdict: Verdict = "found" if p <= level else "not found" if len(tokens) >= MIN_TOKENS else "inconclusive"
-    return Detection(verdict, p, share, len(tokens), key_id, len(keys))
+    status: Status = "found" if p <= level else "not found" if len(tokens) >= MIN_TOKENS else "inconclusive"
+    return Detection(status, p, share, len(tokens), key_id, len(keys))
+
+
+def score_of(key: WatermarkKey, contexts: Sequence[Context], tokens: Sequence[int]) -> int:
+    """The sum of the weights of the bits that the key sets for each token behind its context [4]."""
+    bits = bits_of(words_of([key], contexts, np.array(tokens)[:, None]), key.scheme)
+    return sum(weight * int(one.sum()) for weight, one in zip(WEIGHTS[key.scheme], bits, strict=True))
 
 
 def counted(ids: Sequence[int], pieces: Sequence[bytes] = ()) -> tuple[list[Context], list[int]]:

@@ -137,17 +137,21 @@ def reweigh(shares: Array, words: Array, scheme: Scheme, real: Callable[[Array],
     return shares
 
 
-def mark(shares: NDArray[np.float32], marks: Sequence[Mark]) -> NDArray[np.float32]:
-    """The reference: probabilities [B, V], V at least 256, with the most likely 256 of each row reweighed.
+def mark(shares: NDArray[np.float32], marks: Sequence[Mark | None]) -> NDArray[np.float32]:
+    """The reference: probabilities [B, V], V at least 256, with the most likely 256 of each row that has a mark
+    reweighed by it.
 
     Their sum stays, as do all others: with the tournament, the mean over keys is what was given.
     """
-    chosen = np.sort(np.argsort(-shares, axis=1, kind="stable")[:, :CANDIDATES], axis=1)
-    head = np.take_along_axis(shares, chosen, 1)
-    mass = added(head)
-    words = words_of([mark.key for mark in marks], [mark.context for mark in marks], chosen)
-    scheme = marks[0].key.scheme
-    head = reweigh(head / mass, words, scheme, lambda bits: bits.astype(np.float32)) * mass
     result = shares.copy()
-    np.put_along_axis(result, chosen, head, 1)
+    for scheme in {one.key.scheme for one in marks if one}:
+        rows = [row for row, one in enumerate(marks) if one and one.key.scheme == scheme]
+        here = [one for one in marks if one and one.key.scheme == scheme]
+        chosen = np.sort(np.argsort(-shares[rows], axis=1, kind="stable")[:, :CANDIDATES], axis=1)
+        head = np.take_along_axis(shares[rows], chosen, 1)
+        mass = added(head)
+        words = words_of([one.key for one in here], [one.context for one in here], chosen)
+        result[np.array(rows)[:, None], chosen] = (
+            reweigh(head / mass, words, scheme, lambda bits: bits.astype(np.float32)) * mass
+        )
     return result
