@@ -90,7 +90,8 @@ def _figures(*names: str, holds: Callable[..., bool]) -> Check:
         found = [value.get(name) for name in names]
         if missing := [name for name, one in zip(names, found, strict=True) if not isinstance(one, int | float)]:
             return None, f"it has no {', '.join(missing)}"
-        told = ", ".join(f"{name} {one:.4g}" for name, one in zip(names, found, strict=True))
+        pairs = zip(names, found, strict=True)
+        told = ", ".join(f"{name} {one:,}" if isinstance(one, int) else f"{name} {one:.4g}" for name, one in pairs)
         return holds(*found), told
 
     return check
