@@ -174,7 +174,7 @@ def test_a_small_transformer_that_learnt_its_text_by_heart(tmp_path: Path) -> No
     assert {"safety.r1.generation", "safety.r1.should_refuse.role"} <= figures.keys()
     html = gather(tmp_path).write(tmp_path / "page").read_text(encoding="utf-8")
     assert not any(item.prompt in html for bank in made_banks() for item in bank.items)
-    assert not any(text[20:60] in html for text in texts)
+    assert not any(text[-40:] in html for text in texts)
 
 
 SETS = (

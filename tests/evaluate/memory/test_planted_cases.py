@@ -70,6 +70,7 @@ def test_a_model_that_copies_is_caught_unprompted(world: World) -> None:
     caught = copying(world.copier, world.index, world.others, samples=40, tokens=240, threshold=0.05)
     assert caught.outcome == "fail"
     assert sum(caught.counts.values()) == 40 and caught.counts["none"] < 20
+    assert caught.measured.value == 1 - caught.counts["none"] / 40
     assert caught.parts["characters"].value > 0.2 > caught.parts["control.characters"].value
     clean = copying(world.clean, world.index, world.others, samples=40, tokens=240, threshold=0.1)
     assert clean.outcome == "pass" and clean.counts["none"] == 40
