@@ -5,8 +5,10 @@ import random
 import re
 from dataclasses import replace
 from functools import cache
+from importlib import resources
 
 import pytest
+from fontTools import ttLib
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -111,6 +113,23 @@ def test_every_page_has_the_notice_once(text: str, position: str, rotate: int) -
     assert lawful(PDF, twice) == [text]
     assert [len(page["/Contents"]) for page in opened(twice).pages] == [4, 4, 4]
     assert text in opened(twice).pages[1].extract_text().replace("\n", "") or rotate
+
+
+def test_the_default_notices_are_drawn_with_what_the_file_holds() -> None:
+    """Without fonts for Chinese a viewer would show boxes."""
+    for label in "123":
+        for lang in ("zh", "en"):
+            drawn = footer.stream(notice(lang, label=label), (0, 0, 300, 200), 0).decode()
+            assert footer.GLYPHS in drawn and footer.CHINESE not in drawn
+    with (resources.files(footer.__package__) / "glyphs/notice.ttf").open("rb") as file:
+        font = ttLib.TTFont(file)
+        glyphs = {chr(code): font.getGlyphID(name) for code, name in font.getBestCmap().items()}
+    assert glyphs == {one: glyph for glyph, one in enumerate(footer.CHARACTERS, start=1)}
+    page = opened(PDF.write(pdf(["a"]), FIRST, notice("zh"))).pages[0]
+    own = page["/Resources"]["/Font"][footer.GLYPHS]["/DescendantFonts"][0]
+    assert own["/FontDescriptor"]["/FontFile2"].get_data()[:4] == bytes((0, 1, 0, 0))
+    places = own["/CIDToGIDMap"].get_data()
+    assert {one: places[2 * ord(one) + 1] for one in footer.CHARACTERS} == glyphs and len(places) == 2 * 0x10000
 
 
 def test_the_place_of_the_notice_follows_the_page_as_it_is_seen() -> None:

@@ -2,20 +2,32 @@
 
 import re
 from collections.abc import Iterable
+from importlib.resources import files
 from itertools import groupby
 from typing import Any
 
 from candor.governance.labels.explicit import Notice, Seen, is_notice
 
-LATIN, CHINESE, VEIL = "/CandorLatin", "/CandorChinese", "/CandorVeil"
-"""Names of the two fonts and of the graphics state among a page's resources. Neither font is embedded: the first is
-one of the 14 that every viewer has, the second one of the CJK fonts that viewers stand in for."""
-_CODES = {LATIN: "cp1252", CHINESE: "utf-16-be"}
+LATIN, GLYPHS, CHINESE, VEIL = "/CandorLatin", "/CandorGlyphs", "/CandorChinese", "/CandorVeil"
+"""Names of the fonts and of the graphics state among a page's resources. The first font is one of the 14 that every
+viewer has. The second is embedded, since viewers on machines without Chinese fonts draw boxes, and a notice of boxes
+is none: it holds the characters of the default notices and some more. The third, for all other characters, is one of
+the CJK fonts that viewers stand in for, where they have one."""
+CHARACTERS = "、。上下为人仅仔以似供内别动助参可合回图型声容工成提文明智本模注片甄生由疑示答细考能自请辅（），："
+"""What `glyphs/notice.ttf` draws, in the order of its glyphs from 1: a subset of Droid Sans Fallback (Apache License
+2.0) by pyftsubset --text=CHARACTERS --no-hinting --layout-features= --name-IDs=0,1,13,14 --drop-tables+=vhea,vmtx."""
+_CODES = {LATIN: "cp1252", GLYPHS: "utf-16-be", CHINESE: "utf-16-be"}
+_SAME_CODES = (
+    b"/CIDInit /ProcSet findresource begin 12 dict begin begincmap /CMapName /CandorSame def /CMapType 2 def\n"
+    b"1 begincodespacerange <0000> <FFFF> endcodespacerange\n"
+    b"1 beginbfrange <0000> <FFFF> <0000> endbfrange\nendcmap end end\n"
+)
+"""A map from codes to UTF-16 that are the same."""
 _STRINGS = re.compile(rb"(/Candor\w+) \S+ Tf <([0-9A-F]+)> Tj")
 _STREAM = re.compile(
     rb"/Artifact <</Type /Pagination /Subtype /(?P<place>Header|Footer) /Contents \(AIGC notice\)>> BDC\n"
     rb"q [-\d. ]+ cm\n/CandorVeil gs 1 g [-\d. ]+ re f\n0\.2 g BT [-\d. ]+ Td\n"
-    rb"(?P<text>(?:/Candor(?:Latin|Chinese) [\d.]+ Tf <[0-9A-F]+> Tj\n)+)ET\nQ\nEMC\n"
+    rb"(?P<text>(?:/Candor(?:Latin|Glyphs|Chinese) [\d.]+ Tf <[0-9A-F]+> Tj\n)+)ET\nQ\nEMC\n"
 )
 _TOKEN = re.compile(rb"\((?:\\.|[^()\\])*\)|%[^\r\n]*|(?<![^\s\0\])>])([qQ])(?![^\s\0/(\[<%])", re.DOTALL)
 
@@ -71,7 +83,15 @@ def balance(contents: Iterable[bytes]) -> tuple[bytes, bytes]:
 
 def resources(writer: Any) -> dict[str, dict[str, Any]]:
     """What a page needs for it, by kind and name; the objects are added to the pypdf writer."""
-    from pypdf.generic import ArrayObject, DictionaryObject, FloatObject, NameObject, NumberObject, TextStringObject
+    from pypdf.generic import (
+        ArrayObject,
+        DictionaryObject,
+        FloatObject,
+        NameObject,
+        NumberObject,
+        StreamObject,
+        TextStringObject,
+    )
 
     def make(**values: Any) -> Any:
         made = DictionaryObject()
@@ -79,19 +99,46 @@ def resources(writer: Any) -> dict[str, dict[str, Any]]:
             made[NameObject("/" + name)] = NameObject(value) if type(value) is str else value
         return made
 
+    def packed(content: bytes) -> Any:
+        stream = StreamObject()
+        stream.set_data(content)
+        stream[NameObject("/Length1")] = NumberObject(len(content))
+        return writer._add_object(stream.flate_encode())
+
     latin = make(Type="/Font", Subtype="/Type1", BaseFont="/Helvetica", Encoding="/WinAnsiEncoding")
     box = ArrayObject([NumberObject(n) for n in (-25, -254, 1000, 880)])
     look = {"Flags": 4, "ItalicAngle": 0, "Ascent": 880, "Descent": -120, "CapHeight": 880, "StemV": 93}
     numbers = {name: NumberObject(value) for name, value in look.items()}
-    descriptor = make(Type="/FontDescriptor", FontName="/STSong-Light", FontBBox=box, **numbers)
-    order = make(Registry=TextStringObject("Adobe"), Ordering=TextStringObject("GB1"), Supplement=NumberObject(4))
-    glyphs = make(Type="/Font", Subtype="/CIDFontType0", BaseFont="/STSong-Light", CIDSystemInfo=order)
-    glyphs[NameObject("/FontDescriptor")] = writer._add_object(descriptor)
-    chinese = make(Type="/Font", Subtype="/Type0", BaseFont="/STSong-Light", Encoding="/UniGB-UCS2-H")
-    chinese[NameObject("/DescendantFonts")] = ArrayObject([writer._add_object(glyphs)])
+
+    def composite(name: str, kind: str, ordering: str, encoding: str, look: dict[str, Any], **more: Any) -> Any:
+        """A font of 16-bit codes."""
+        descriptor = make(Type="/FontDescriptor", FontName=name, FontBBox=box, **numbers, **look)
+        order = make(
+            Registry=TextStringObject("Adobe"), Ordering=TextStringObject(ordering), Supplement=NumberObject(4)
+        )
+        glyphs = make(Type="/Font", Subtype=kind, BaseFont=name, CIDSystemInfo=order, **more)
+        glyphs[NameObject("/FontDescriptor")] = writer._add_object(descriptor)
+        font = make(Type="/Font", Subtype="/Type0", BaseFont=name, Encoding=encoding)
+        font[NameObject("/DescendantFonts")] = ArrayObject([writer._add_object(glyphs)])
+        return font
+
+    chinese = composite("/STSong-Light", "/CIDFontType0", "GB1", "/UniGB-UCS2-H", {})
+    places = bytearray(2 * 0x10000)
+    for glyph, character in enumerate(CHARACTERS, start=1):
+        places[2 * ord(character) + 1] = glyph
+    file = packed(files(__package__).joinpath("glyphs/notice.ttf").read_bytes())
+    name = "/CANDOR+DroidSansFallback"
+    own = composite(
+        name, "/CIDFontType2", "Identity", "/Identity-H", {"FontFile2": file}, CIDToGIDMap=packed(bytes(places))
+    )
+    own[NameObject("/ToUnicode")] = packed(_SAME_CODES)
     veil = make(Type="/ExtGState", ca=FloatObject(0.75))
     return {
-        "/Font": {LATIN: writer._add_object(latin), CHINESE: writer._add_object(chinese)},
+        "/Font": {
+            LATIN: writer._add_object(latin),
+            GLYPHS: writer._add_object(own),
+            CHINESE: writer._add_object(chinese),
+        },
         "/ExtGState": {VEIL: writer._add_object(veil)},
     }
 
@@ -100,7 +147,7 @@ def _font(character: str) -> str:
     try:
         character.encode(_CODES[LATIN])
     except UnicodeEncodeError:
-        return CHINESE
+        return GLYPHS if character in CHARACTERS else CHINESE
     return LATIN
 
 
