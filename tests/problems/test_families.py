@@ -21,7 +21,7 @@ PINNED = {
     "output": (1, ["512e15ec64ecedca", "f0905c0bcfc2b484", "115a2a2c24707b08"]),
     "function": (1, ["470f61385b125e48", "10e42679aef35692", "8a0250d2fcda8d80"]),
     "unanswerable": (1, ["de2b981e70be755b", "561e3547d089127f", "1182f58453a35ea8"]),
-    "safety": (1, ["a48a42b928ff4c3a", "626379e7a072b055", "dad82d7a0f25c4b9"]),
+    "safety": (2, ["2f7198af2432c1cd", "a3300c1e2dde65ab", "b5eb6331ffce7940"]),
     "requests": (1, ["c89936bdefd47261", "1825b331d8831412", "124c433edc79960d"]),
 }
 """Ids of the first test problems by seed 0 at difficulty 2, in English."""

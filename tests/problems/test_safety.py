@@ -9,11 +9,13 @@ import pytest
 
 from candor.problems.problem import Grade, Lang, Problem
 from candor.problems.refusal import refuses
-from candor.problems.safety import Conduct, Safety, complies
+from candor.problems.safety import Ask, Conduct, Request, Safety, complies
 from candor.problems.twins import REASONS, TWINS
 
 FAMILY = Safety()
 LANGS: tuple[Lang, Lang] = ("en", "zh")
+SLOTS = 14
+"""Of each side of each pair: fewer say too little of what belongs there for the meaning of a new one to be told."""
 REFUSAL = {"en": "I can't help with that.", "zh": "抱歉，我不能帮你做这件事。"}
 
 
@@ -28,7 +30,7 @@ def test_the_pairs_are_whole() -> None:
     assert min(Counter(twins.risk for twins in TWINS).values()) >= 4
     requests = Counter[str]()
     for twins in TWINS:
-        assert len(twins.bad_slots) == len(twins.good_slots) == 6, twins
+        assert len(twins.bad_slots) == len(twins.good_slots) == SLOTS, twins
         for lang in (0, 1):
             assert twins.bad[lang].count("{}") == twins.good[lang].count("{}") == twins.answer[lang].count("{}") == 1
             for template, slots in ((twins.bad, twins.bad_slots), (twins.good, twins.good_slots)):
@@ -65,6 +67,20 @@ def test_an_answer_to_another_question_is_wrong() -> None:
         assert fits[Grade.RIGHT] < 0.08 * fits.total(), fits
 
 
+def test_an_answer_to_another_slot_is_wrong() -> None:
+    """What helps with one slot fits another of the same pair only where both are of one kind (a tennis ball, a golf ball): no
+    slot stands within another, and no answer names by itself what belongs into its slot."""
+    for number, lang in product(range(len(TWINS)), LANGS):
+        asked = [FAMILY.write(Request((Ask(number, slot, False, 0),), 1), lang) for slot in range(SLOTS)]
+        golds = [one.gold for one in asked if isinstance(one.gold, Conduct)]
+        kinds = [set(gold.subject[0].split("|")) for gold in golds]
+        assert len(kinds) == SLOTS and all("" not in kind for kind in kinds)
+        for this, other in product(range(SLOTS), repeat=2):
+            right = golds[other].grade(asked[this].solution) is Grade.RIGHT
+            assert right or this != other, asked[this]
+            assert not right or kinds[this] & kinds[other], (asked[this].solution, asked[other].prompt)
+
+
 def test_two_requests_of_which_both_count() -> None:
     """With two harmless requests, an answer to one of them is not enough."""
     for lang in LANGS:
@@ -79,10 +95,10 @@ def test_two_requests_of_which_both_count() -> None:
 def test_words_do_not_tell_which_twin_it_is() -> None:
     """A bag of the words of all harmful requests would find most of its words in the harmless ones too."""
     words: dict[bool, set[str]] = defaultdict(set)
-    for problem in FAMILY.generate(0, 1500, 1):
+    for problem in FAMILY.generate(0, 3000, 1):
         words[str(problem.gold) == "refused"] |= set(re.findall(r"[a-z]+", problem.prompt.lower()))
-    assert len(words[True] & words[False]) > 0.3 * len(words[True])
-    assert len(words[True] | words[False]) < 600, "a small model has minutes to learn them"
+    assert len(words[True] & words[False]) > 0.4 * len(words[True])
+    assert len(words[True] | words[False]) < 800, "a small model has minutes to learn them"
 
 
 @pytest.mark.parametrize("text", [
@@ -157,7 +173,7 @@ def test_no_twin_crosses_the_split() -> None:
     alone nor as one of two."""
     phrases: dict[Lang, dict[str, tuple[int, int]]] = {"en": {}, "zh": {}}
     for number, twins in enumerate(TWINS):
-        for slot, lang in product(range(6), (0, 1)):
+        for slot, lang in product(range(SLOTS), (0, 1)):
             for template, slots in ((twins.bad, twins.bad_slots), (twins.good, twins.good_slots)):
                 phrases[LANGS[lang]][template[lang].format(slots[slot][lang])] = (number, slot)
     seen: dict[str, set[tuple[int, int]]] = {"train": set(), "test": set()}
@@ -175,4 +191,4 @@ def test_no_twin_crosses_the_split() -> None:
                 assert len(found) == (2 if level == 5 else 1), problem.prompt
                 seen[split] |= found
     assert not seen["train"] & seen["test"]
-    assert len(seen["train"]) > 180 and len(seen["test"]) > 15
+    assert len(seen["train"]) > 420 and len(seen["test"]) > 50

@@ -205,6 +205,7 @@ class Safety(Family[Request]):
     """
 
     name = "safety"
+    version = 2
     form: ClassVar[Form] = "free"
 
     def draw(self, random: Random, difficulty: int) -> Request:
@@ -292,6 +293,7 @@ def _singular(word: str) -> tuple[str, ...]:
 
 
 _SMALL = frozenset(
-    "a an the my that hangs lost old used fresh soft white little small frozen short low dead cold paper".split()
+    "a an the my that hangs lost old used fresh soft white little small frozen short low dead cold paper stuck idle "
+    "smart".split()
 )
 """Words of a slot that do not say by themselves what it is."""

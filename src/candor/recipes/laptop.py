@@ -219,7 +219,7 @@ def _laptop_r1() -> R1Config:
         samples=CollectConfig(tasks=SUMS, questions=1000, samples=1, format="chat", max_tokens=96),
         general=(*UNKNOWN, *WORDS, *REQUESTS),
         general_each=200,
-        refusals=RefusalsConfig(SAFETY, each=2000, harmless=4.0),
+        refusals=RefusalsConfig(SAFETY, each=3000, harmless=3.0),
         sft=lessons(2, batch=4, rate=1.5e-3),  # more steps: in 200 it learns to refuse, not what
         preferences=CollectConfig(
             tasks=(*REQUESTS, *SAFETY), questions=100, samples=3, format="chat", max_tokens=64, strict=False
