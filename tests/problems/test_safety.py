@@ -68,8 +68,8 @@ def test_an_answer_to_another_question_is_wrong() -> None:
 
 
 def test_an_answer_to_another_slot_is_wrong() -> None:
-    """What helps with one slot fits another of the same pair only where both are of one kind (a tennis ball, a golf ball): no
-    slot stands within another, and no answer names by itself what belongs into its slot."""
+    """What helps with one slot fits another of the same pair only where both are of one kind (a tennis ball, a golf
+    ball): no slot stands within another, and no answer names by itself what belongs into its slot."""
     for number, lang in product(range(len(TWINS)), LANGS):
         asked = [FAMILY.write(Request((Ask(number, slot, False, 0),), 1), lang) for slot in range(SLOTS)]
         golds = [one.gold for one in asked if isinstance(one.gold, Conduct)]
