@@ -34,6 +34,7 @@ from tests.governance.labels.cases import (
 docx = pytest.importorskip("docx")
 openpyxl = pytest.importorskip("openpyxl")
 pptx = pytest.importorskip("pptx")
+oxml = pytest.importorskip("pptx.oxml.xmlchemy")
 
 
 def document(texts: list[str], head: str = "") -> bytes:
@@ -388,6 +389,7 @@ UNSEEN = {
     "character style": run('<w:rStyle w:val="I"/>'),
     "paragraph style": run("", '<w:pStyle w:val="H"/>'),
     "white": run('<w:color w:val="FFFFFF"/>'),
+    "the colour of paper": run('<w:color w:val="auto" w:themeColor="background1"/>'),
     "tiny": run('<w:sz w:val="2"/>'),
     "moved away": f"<w:moveFrom>{run()}</w:moveFrom>",
     "deleted": f"<w:del>{run()}</w:del>",
@@ -435,6 +437,17 @@ def test_shapes_that_are_hidden_or_off_the_slide_are_no_notice() -> None:
         shape.left, shape.top = left, top
         assert lawful(PPTX, saved(file.save)) == []
     shape.left = shape.top = 0
+    assert lawful(PPTX, saved(file.save)) == ["AI生成"]
+    (words,) = shape.text_frame.paragraphs[0].runs
+    words.font.size = pptx.util.Pt(1)
+    assert lawful(PPTX, saved(file.save)) == []
+    words.font.size = pptx.util.Pt(9)
+    words.font.color.rgb = pptx.dml.color.RGBColor(0, 0, 0)
+    words._r.rPr.find(".//{*}srgbClr").append(oxml.OxmlElement("a:alpha"))
+    words._r.rPr.find(".//{*}alpha").set("val", "0")
+    assert lawful(PPTX, saved(file.save)) == []
+    words._r.rPr.find(".//{*}alpha").set("val", "100000")
+    assert lawful(PPTX, saved(file.save)) == ["AI生成"]
     shape._element.nvSpPr.cNvPr.set("hidden", "1")
     assert lawful(PPTX, saved(file.save)) == []
 

@@ -192,6 +192,32 @@ def test_a_line_of_the_text_counts_where_it_has_both_elements() -> None:
     assert empty.doubts == ("its pages hold no text; pictures are not looked at",)
 
 
+@pytest.mark.parametrize(
+    ("before", "seen"),
+    [
+        (b"0 g", True),
+        (b"1 1 0 rg", True),
+        (b"q 1 g Q", True),
+        (b"3 Tr 0 Tr", True),
+        (b"1 g", False),
+        (b"1 1 1 rg", False),
+        (b"0 0 0 0 k", False),
+        (b"/CS cs 1 1 1 scn", False),
+        (b"3 Tr", False),
+        (b"0.1 0 0 0.1 20 20 Tm", False),
+    ],
+)
+def test_a_notice_that_may_not_be_seen_is_no_notice_and_not_held_against_the_file(before: bytes, seen: bool) -> None:
+    theirs = pypdf.PdfWriter(clone_from=opened(PDF.write(pdf(["text"]), FIRST, notice("zh"))))
+    line = theirs.pages[0]["/Contents"][-1].get_object()
+    start = line.get_data().index(b"BT") + 2
+    line.set_data(line.get_data()[:start] + b"\n" + before + line.get_data()[start:])
+    data = saved(theirs.write)
+    assert lawful(PDF, data) == ([notice("zh").text] if seen else [])
+    assert judge("x", PDF, PDF.read(data)).status == ("compliant" if seen else "inconclusive")
+    assert lawful(PDF, PDF.write(data, FIRST, notice("zh"))) == [notice("zh").text]
+
+
 def test_labels_in_other_places_are_seen_and_one_is_left() -> None:
     twice = f'<a:AIGC xmlns:a="http://ns.adobe.com/pdfx/1.3/">{FIRST.json()}</a:AIGC>'
     data = pdf(["a"], info={"/AIGC": "{}", "/aigcLabel": FIRST.json()}, packet=OTHER.format(twice))

@@ -14,6 +14,8 @@ _CODE = re.compile("code|preformatted|listing", re.IGNORECASE)
 _ASIDE = ("Fallback", "moveFrom", "del")
 _FORMER = ("rPrChange", "pPrChange")
 _UNSHADED = ("", "auto", "FFFFFF")
+_GROUNDS = ("background1", "light1")
+"""Names of the colour of paper in a document's theme."""
 _SMALLEST = 4
 """Half-points below which a font cannot be read."""
 
@@ -106,6 +108,8 @@ class _Reader:
         value = _value(attributes)
         if local in ("rPr", "pPr", "tcPr"):
             self.place = local
+            size = _value(attributes, "sz")  # of slides, in hundredths of a point
+            self.hidden |= size.isdigit() and len(size) < 4 and int(size) < 50 * _SMALLEST
         elif local == "vanish":
             self.hidden = value not in OFF
         elif local == "rStyle":
@@ -113,7 +117,9 @@ class _Reader:
         elif local == "pStyle" and self.open:
             self.open[-1].unseen = _CODE.search(value) is not None or value in self.hidden_styles
         elif local == "color":
-            self.white = value.upper() == "FFFFFF"
+            self.white = value.upper() == "FFFFFF" or _value(attributes, "themeColor") in _GROUNDS
+        elif local == "alpha":
+            self.hidden |= value in ("0", "0%")
         elif local == "sz":
             self.hidden |= value.isdigit() and len(value) < 2 and int(value) < _SMALLEST
         elif local == "highlight" or (local == "shd" and _value(attributes, "fill") not in _UNSHADED):

@@ -8,6 +8,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 from candor.governance.labels import footer, xmp
@@ -121,6 +122,7 @@ def _notices(reader: Any) -> tuple[list[Seen], list[str]]:
     """The notices on the first and last pages, and why some of these could not be searched."""
     pages = reader.pages
     numbers = [n for n in range(len(pages)) if n < EDGE_PAGES or n >= len(pages) - EDGE_PAGES]
+    searched: list[Any] = []
     lines: list[str] = []
     ours: list[Seen] = []
     doubts: list[str] = []
@@ -130,8 +132,14 @@ def _notices(reader: Any) -> tuple[list[Seen], list[str]]:
         if _cost(pages[n], contents) > _MOST_TEXT:
             doubts.append(f"page {n + 1} holds too much drawing to look for a notice in it")
         elif not ours:
+            searched.append(pages[n])
             lines += pages[n].extract_text().split("\n")
     found = list(dict.fromkeys(ours)) or notices(list(dict.fromkeys(lines)))
+    if not ours and any_lawful(found):
+        plain = [line for page in searched if "/Contents" in page for line in _plain(page).extract_text().split("\n")]
+        found = notices(list(dict.fromkeys(plain)))
+        if not any_lawful(found):
+            doubts.append("its notice is drawn invisible, white or tiny, and what lies behind it is not looked at")
     if not found and numbers and not doubts and not any(line.strip() for line in lines):
         doubts.append("its pages hold no text; pictures are not looked at")
     if not found and len(numbers) < len(pages):
@@ -139,6 +147,65 @@ def _notices(reader: Any) -> tuple[list[Seen], list[str]]:
             f"only the first and the last {EDGE_PAGES} of its {len(pages):,} pages were searched for a notice"
         )
     return found, doubts
+
+
+def _plain(page: Any) -> Any:
+    """The page without text that may not be seen: invisible, white or tiny (what forms draw stays).
+
+    A scan lays invisible text over its picture, and white text may stand on a dark ground: both may be seen or not.
+    """
+    from pypdf import PageObject
+    from pypdf.generic import ContentStream, NameObject
+
+    content = ContentStream(page["/Contents"], page.pdf, "bytes")
+    kept, saved, look = [], list[_Look](), _Look()
+    for operands, operator in content.operations:
+        if operator == b"q":
+            saved.append(look)
+        elif operator == b"Q" and saved:
+            look = saved.pop()
+        look = look.after(operands, operator)
+        if operator not in _SHOWING or not look.unseen:
+            kept.append((operands, operator))
+    content.operations = kept
+    plain = PageObject(page.pdf)
+    plain.update(page)
+    plain[NameObject("/Contents")] = content
+    return plain
+
+
+_SHOWING = (b"Tj", b"TJ", b"'", b'"')
+_WHITE = {b"g": 1, b"rg": 1, b"sc": 1, b"scn": 1, b"k": 0}
+"""What all numbers of a colour are, where it is white."""
+_SMALLEST = 2.0
+"""Points below which a font cannot be read."""
+
+
+@dataclass(frozen=True)
+class _Look:
+    """How text is drawn."""
+
+    invisible: bool = False
+    white: bool = False
+    size: float = 12.0
+    scale: float = 1.0
+
+    def after(self, operands: Any, operator: bytes) -> "_Look":
+        """How it is drawn behind an operator."""
+        numbers = [float(one) for one in operands if isinstance(one, int | float)]
+        if operator == b"Tr" and numbers:
+            return replace(self, invisible=numbers[0] in (3, 7))
+        if operator in _WHITE and numbers:
+            return replace(self, white=all(abs(one - _WHITE[operator]) < 0.02 for one in numbers))
+        if operator == b"Tf" and numbers:
+            return replace(self, size=abs(numbers[-1]))
+        if operator in (b"Tm", b"BT"):
+            return replace(self, scale=max(map(abs, numbers[:4]), default=1.0))
+        return self
+
+    @property
+    def unseen(self) -> bool:
+        return self.invisible or self.white or self.size * self.scale < _SMALLEST
 
 
 def _contents(page: Any) -> list[Any]:
