@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from candor.governance.labels import load_keys, new_label, write
+from candor.governance.labels import new_label, write
 from candor.governance.watermark import Mark, Places
 from candor.governance.watermark.scheme import mark
 from candor.text import Tokenizer
@@ -156,13 +156,21 @@ def test_no_command_removes_a_label(candor_command: Command, page: Path) -> None
     assert page.read_bytes() == before
 
 
-def test_keys_from_the_command_line(run_label: Callable[..., str], page: Path, tmp_path: Path) -> None:
-    keys, public = tmp_path / "k.json", tmp_path / "p.json"
-    run_label("keys", keys)
-    run_label("write", page, "--producer", CODE, "--keys", keys, "--log", tmp_path / "log")
-    run_label("keys", keys, "--public", public)
-    assert len(load_keys(keys).public) == 2 and not load_keys(public).private
+def test_keys_from_the_command_line(
+    candor_command: Command, run_label: Callable[..., str], page: Path, tmp_path: Path
+) -> None:
+    ring, public = tmp_path / "label.json", tmp_path / "p.json"
+    candor_command("keys", "new", ring, "--ring", "label")
+    run_label("write", page, "--producer", CODE, "--keys", ring, "--log", tmp_path / "log")
+    candor_command("keys", "new", ring, "--ring", "label")
+    assert "2 public keys" in run_label("public-keys", ring, public)
+    assert len(json.loads(public.read_text())) == 2
     assert "ReservedCode1: valid" in run_label("verify", page, "--keys", public)
+    run_label("verify", page, "--keys", ring, code=10)
+    for source in ("hook:true", public, tmp_path / "none.json"):
+        run_label("write", page, "--producer", CODE, "--keys", source, code=10)
+    code, _, error = candor_command("keys", "rotate", ring, "--ring", "label")
+    assert code == 2 and "wraps nothing" in error
 
 
 def test_evidence_states_what_stands_in_the_files(run_label: Callable[..., str], tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ app = typer.Typer(
 )
 
 Name = Annotated[
-    str, typer.Option("--ring", help="service (the server), training (the de-identification worker), or watermark.")
+    str,
+    typer.Option("--ring", help="service (the server), training (the de-identification worker), watermark, or label."),
 ]
 
 
@@ -32,6 +33,7 @@ def new(
     candor keys new service.json
     candor keys new training.json --ring training
     candor keys new watermark.json --ring watermark
+    candor keys new label.json --ring label
     """
     from candor.store.rings import new_version
 
@@ -55,13 +57,13 @@ def rotate(
     candor keys rotate hook:/usr/local/bin/our-kms --ring training
     """
     from candor.errors import ConfigError
-    from candor.governance.keys import WATERMARK
+    from candor.governance.keys import LABEL, WATERMARK
     from candor.store.keystore import open_keys
     from candor.store.rings import load_ring
 
-    if ring == WATERMARK:
+    if ring in (WATERMARK, LABEL):
         raise ConfigError(
-            "ring watermark wraps nothing; a new version is all it needs: candor keys new FILE --ring watermark"
+            f"ring {ring} wraps nothing; a new version is all it needs: candor keys new FILE --ring {ring}"
         )
     loaded = load_ring(source, ring)
     with open_keys(keys, create=False, **{ring: loaded}) as opened:

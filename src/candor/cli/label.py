@@ -14,7 +14,8 @@ from candor.cli import console
 from candor.errors import ConfigError
 
 if TYPE_CHECKING:
-    from candor.governance.labels import Standard, Verdict
+    from candor.governance.keys import LocalRing
+    from candor.governance.labels import SigningKeys, Standard, Verdict
     from candor.governance.watermark import Scheme, WatermarkKey
 
 
@@ -57,7 +58,8 @@ app = typer.Typer(
 )
 
 Files = Annotated[list[Path], typer.Argument(metavar="FILE", help="Files, or folders with files, of known kinds.")]
-Keys = Annotated[Path | None, typer.Option(help="File of label keys, as candor label keys makes it.")]
+Ring = Annotated[str, typer.Option(help="Ring of the keys that sign: file or env:NAME (candor keys new).")]
+PublicKeys = Annotated[Path | None, typer.Option(help="File of public keys, as candor label public-keys writes it.")]
 
 
 @app.command()
@@ -73,7 +75,7 @@ def write(
     position: Annotated[str, typer.Option(help="Where it stands: start, middle or end.")] = "end",
     visible: Annotated[bool, typer.Option(help="Without it only the metadata is written.")] = True,
     sidecar: Annotated[bool, typer.Option(help="Beside a plain text, FILE.aigc.json with the seven fields.")] = False,
-    keys: Keys = None,
+    keys: Ring = "",
     log: Annotated[
         Path, typer.Option(envvar="CANDOR_LABEL_LOG", help="Log of the numbers given; keep it six months and more.")
     ] = Path("labels.jsonl"),
@@ -87,7 +89,7 @@ def write(
     \b
     candor label write report.docx --producer 001191110102MAD55U9H0F10002
     candor label write answers/ --producer "$CODE" --lang zh --position start
-    candor label write page.html -o labelled.html --keys label-keys.json
+    candor label write page.html -o labelled.html --keys label.json
     """
     from candor.errors import CandorError
     from candor.governance import labels
@@ -97,7 +99,7 @@ def write(
 
     labels.new_label(producer, label)  # before anything is opened: is there a code?
     style = labels.Style(lang, cast(Position, position), notice) if visible else None
-    ring = labels.load_keys(keys) if keys else None
+    signing = _signing_keys(keys) if keys else None
     targets = find_files(paths)
     if out is not None and (len(targets) != 1 or out.is_dir()):
         raise ConfigError("-o names one file and takes one FILE")
@@ -110,7 +112,7 @@ def write(
                     labels.new_label(producer, label),
                     style=style,
                     out=out,
-                    keys=ring,
+                    keys=signing,
                     log=given,
                     sidecar=sidecar,
                 )
@@ -129,7 +131,7 @@ def write(
 def verify(
     paths: Files,
     standard: Annotated[str, typer.Option(help="cn (GB 45438-2025), eu (AI Act Art. 50) or both.")] = "cn",
-    keys: Keys = None,
+    keys: PublicKeys = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a file.")] = False,
 ) -> None:
     """Say of each file whether its labels are lawful, and how to mend what is not.
@@ -147,10 +149,10 @@ def verify(
 
     if standard not in get_args(labels.Standard):
         raise ConfigError(f"--standard {standard} is none of {', '.join(get_args(labels.Standard))}; choose one")
-    ring = labels.load_keys(keys) if keys else None
+    public = _public_keys(keys)
     terminal, verdicts = console.Terminal(), []
     for target in find_files(paths):
-        verdict = labels.verify(target, cast("Standard", standard), ring)
+        verdict = labels.verify(target, cast("Standard", standard), public)
         verdicts.append(verdict.status)
         if as_json:
             terminal.say(json.dumps(verdict.record(), ensure_ascii=False))
@@ -197,32 +199,29 @@ def detect(
     raise typer.Exit({"found": 0, "not found": 2, "inconclusive": 3}[found.status])
 
 
-@app.command()
-def keys(
-    path: Annotated[
-        Path, typer.Argument(help="File of label keys: made, or given one more key that signs from now on.")
-    ],
-    public: Annotated[Path | None, typer.Option(help="Write the public halves here, for those who verify.")] = None,
+@app.command("public-keys")
+def publish(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="Ring of label keys: file or env:NAME.")],
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="File for those who verify; it holds no secret.")],
 ) -> None:
-    """Make keys that sign labels (Ed25519), or rotate them: the newest signs, all verify.
+    """Write the public halves of the keys that sign labels. A new version of the ring needs it written again.
 
     \b
-    candor label keys label-keys.json --public public-keys.json
+    candor keys new label.json --ring label
+    candor label public-keys label.json public-keys.json
     """
-    from candor.governance import labels
+    from candor import files
 
-    ring = labels.load_keys(path).rotated() if path.exists() else labels.new_keys()
-    ring.save(path)
-    if public:
-        ring.for_verifiers().save(public)
-    console.Terminal().say(f"{path}: {len(ring.public)} keys, {list(ring.private)[-1]} signs; keep the file secret")
+    keys = _signing_keys(source)
+    files.write_json(path, keys.published())
+    console.Terminal().say(f"{path}: {len(keys.public)} public keys; {list(keys.public)[-1]} signs")
 
 
 @app.command()
 def evidence(
     folder: Annotated[Path, typer.Argument(help="Folder with labelled files: exports, answers, reports.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the papers.")] = Path("label-evidence"),
-    keys: Keys = None,
+    keys: PublicKeys = None,
 ) -> None:
     """Make what app stores and filings ask for: the scheme, positions, a technical note and a coverage table.
 
@@ -231,10 +230,9 @@ def evidence(
     """
     from datetime import UTC, datetime
 
-    from candor.governance import labels
     from candor.governance.labels.evidence import collect, write_evidence
 
-    found = collect(folder, datetime.now(UTC), labels.load_keys(keys) if keys else None)
+    found = collect(folder, datetime.now(UTC), _public_keys(keys))
     terminal = console.Terminal()
     terminal.say(f"{len(found.verdicts)} files, {found.share():.1%} compliant")
     for path in write_evidence(found, out):
@@ -268,13 +266,34 @@ def _show(terminal: console.Terminal, verdict: "Verdict") -> None:
         terminal.say(f"  note: {note}")
 
 
+def _signing_keys(source: str) -> "SigningKeys":
+    from candor.governance.keys import LABEL
+    from candor.governance.labels import signing_keys
+
+    return signing_keys(_local_ring(source, LABEL))
+
+
+def _public_keys(path: Path | None) -> "SigningKeys | None":
+    from candor import files
+    from candor.governance.labels import public_keys
+
+    return public_keys(files.read_json(path), str(path)) if path else None
+
+
 def watermark_keys(source: str, tenant: str, scheme: "Scheme | str" = "tournament") -> "list[WatermarkKey]":
-    """The tenant's keys out of a ring that is here: no program that keeps its secrets can derive them."""
-    from candor.governance.keys import WATERMARK, LocalRing
+    """The tenant's keys out of a ring that is here."""
+    from candor.governance.keys import WATERMARK
     from candor.governance.watermark import keys_of
+
+    return keys_of(_local_ring(source, WATERMARK), tenant, scheme)  # type: ignore[arg-type]
+
+
+def _local_ring(source: str, name: str) -> "LocalRing":
+    """A ring whose secrets are here: out of a program that keeps them to itself no keys can be derived."""
+    from candor.governance.keys import LocalRing
     from candor.store.rings import load_ring
 
-    ring = load_ring(source, WATERMARK)
+    ring = load_ring(source, name)
     if not isinstance(ring, LocalRing):
-        raise ConfigError(f"{source} keeps its secrets to itself; watermark keys come from a file or env:NAME")
-    return keys_of(ring, tenant, scheme)  # type: ignore[arg-type]
+        raise ConfigError(f"{source} keeps its secrets to itself; {name} keys come from a file or env:NAME")
+    return ring

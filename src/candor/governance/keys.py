@@ -23,7 +23,9 @@ TRAINING = "training"
 """Ring of the de-identification worker: opens only what stands under a consent in force."""
 WATERMARK = "watermark"
 """Ring of the secrets that tenants' watermark keys are derived from; it wraps nothing."""
-RINGS = (SERVICE, TRAINING, WATERMARK)
+LABEL = "label"
+"""Ring of the seeds of the keys that sign labels; it wraps nothing."""
+RINGS = (SERVICE, TRAINING, WATERMARK, LABEL)
 
 KEY_BYTES = 32
 _NONCE_BYTES = 12
@@ -49,7 +51,7 @@ class KeyRing(Protocol):
 
     @property
     def name(self) -> str:
-        """`service`, `training` or `watermark`."""
+        """One of RINGS."""
 
     @property
     def versions(self) -> tuple[int, ...]:
@@ -72,7 +74,7 @@ class LocalRing:
     """
 
     name: str
-    """`service`, `training` or `watermark`."""
+    """One of RINGS."""
     keks: Mapping[int, bytes] = field(repr=False)
     """32 bytes by version, from 1."""
 

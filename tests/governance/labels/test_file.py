@@ -14,23 +14,23 @@ import pytest
 from PIL import Image
 
 from candor.errors import ConfigError, DataError, KeysError, StorageError
+from candor.governance.keys import LocalRing
 from candor.governance.labels import (
     CARRIERS,
     Relabelled,
     Style,
-    load_keys,
-    new_keys,
     new_label,
     notice,
+    public_keys,
     read,
     relabel,
+    signing_keys,
     spread,
     verify,
     write,
 )
 from candor.governance.labels.file import find_files
 from candor.governance.labels.log import open_log
-from candor.governance.labels.signing import SigningKeys
 from tests.governance.labels.cases import CODE, OTHER, label_of
 
 
@@ -299,24 +299,33 @@ def test_another_program_that_writes_meanwhile_wins(page: Path, monkeypatch: pyt
     assert page.read_text() == "changed by an editor"
 
 
-def test_signatures(page: Path, tmp_path: Path) -> None:
-    keys = new_keys()
-    keys.save(tmp_path / "keys.json")
-    assert (tmp_path / "keys.json").stat().st_mode & 0o077 == 0
-    write(page, new_label(CODE), keys=keys)
-    rotated = load_keys(tmp_path / "keys.json").rotated()
-    public: SigningKeys = rotated.for_verifiers()
+def test_signatures(page: Path) -> None:
+    old = signing_keys(LocalRing("label", {1: bytes(range(32))}))
+    rotated = signing_keys(LocalRing("label", {1: bytes(range(32)), 3: bytes(range(1, 33))}))
+    public = public_keys(rotated.published(), "public.json")
+    assert list(old.public) == list(public.public)[:1] and not public.private
+    write(page, new_label(CODE), keys=old)
     verdict = verify(page, keys=public)
     assert verdict.signatures == {"ReservedCode1": "valid", "ReservedCode2": "not signed"}
     write(page, new_label(OTHER), keys=rotated)
     assert verify(page, keys=public).signatures == {"ReservedCode1": "valid", "ReservedCode2": "valid"}
-    assert verify(page, keys=new_keys()).notes[0].startswith("ReservedCode1 is signed with a key")
+    stranger = signing_keys(LocalRing("label", {1: bytes(32)}))
+    assert verify(page, keys=stranger).notes[0].startswith("ReservedCode1 is signed with a key")
     forged = page.read_text().replace(verdict.label.produce_id if verdict.label else "", "0" * 32)
     page.write_text(forged)
     verdict = verify(page, keys=public)
     assert verdict.status == "noncompliant" and verdict.problems[0].clause == "TC260-PG-202511A"
     with pytest.raises(KeysError, match="verifying only"):
         public.sign(label_of())
+    with pytest.raises(ConfigError, match="--ring label"):
+        signing_keys(LocalRing("watermark", {1: bytes(32)}))
+
+
+def test_a_signature_is_the_one_of_rfc_8032() -> None:
+    """The secret of a ring is the seed itself: test 1 of its section 7.1."""
+    seed = bytes.fromhex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60")
+    (public,) = signing_keys(LocalRing("label", {1: seed})).published().values()
+    assert public == "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
 
 
 def test_the_signed_string_is_the_prescribed_one() -> None:
@@ -325,11 +334,10 @@ def test_the_signed_string_is_the_prescribed_one() -> None:
     assert label.spread_text() == f'"Label":"1","ContentPropagator":"{CODE}","PropagateID":"n1"'
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"keys": [{"id": 1}]}', '{"keys": [{"id": "a", "public": "00"}]}'])
-def test_broken_key_files_are_named(tmp_path: Path, text: str) -> None:
-    (tmp_path / "keys.json").write_text(text)
-    with pytest.raises(KeysError, match=r"keys\.json"):
-        load_keys(tmp_path / "keys.json")
+@pytest.mark.parametrize("published", [[], {}, "x", {"a": 1}, {"a": "00"}, {"a": "zz" * 32}])
+def test_what_holds_no_public_keys_is_named(published: object) -> None:
+    with pytest.raises(KeysError, match=r"keys\.json holds no public keys"):
+        public_keys(published, "keys.json")
 
 
 def test_a_sidecar_beside_plain_text(tmp_path: Path) -> None:

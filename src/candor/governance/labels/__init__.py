@@ -12,7 +12,7 @@ from candor.governance.labels.explicit import CHAT, Notice, Style, notice
 from candor.governance.labels.file import CARRIERS, Written, carrier_of, read, verify, write
 from candor.governance.labels.record import Label, Problem, new_label, spread
 from candor.governance.labels.relabel import Relabelled, relabel
-from candor.governance.labels.signing import SigningKeys, load_keys, new_keys
+from candor.governance.labels.signing import SigningKeys, public_keys, signing_keys
 from candor.governance.labels.verdict import EXIT, Standard, Status, Verdict, worst
 
 __all__ = [
@@ -30,12 +30,12 @@ __all__ = [
     "Verdict",
     "Written",
     "carrier_of",
-    "load_keys",
-    "new_keys",
     "new_label",
     "notice",
+    "public_keys",
     "read",
     "relabel",
+    "signing_keys",
     "spread",
     "verify",
     "worst",

@@ -6,19 +6,15 @@ allowed characters. It covers who says so and the number of the content, as pres
 
 import base64
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from candor import files
-from candor.errors import KeysError
+from candor.errors import ConfigError, KeysError
+from candor.governance.keys import LABEL, LocalRing
 from candor.governance.labels.record import Label
 
 SCHEME = "Ed25519"
@@ -27,33 +23,16 @@ Checked = Literal["valid", "invalid", "unknown key", "not signed"]
 
 @dataclass(frozen=True)
 class SigningKeys:
-    """The keys of one producer: the newest signs, all verify; a verifier's file holds public ones only.
+    """The keys of one producer: the newest signs, all verify; a verifier has public ones only.
 
-    >>> keys = new_keys(); keys.check(keys.sign(label))
-    'valid'
+    >>> keys = signing_keys(load_ring("label.json", "label")); keys.check(keys.sign(label))
+    {'ReservedCode1': 'valid', 'ReservedCode2': 'not signed'}
     """
 
     public: Mapping[str, bytes]
     """Key id to 32 bytes, oldest first."""
     private: Mapping[str, bytes] = field(default_factory=dict, repr=False)
-    """Key id to 32 bytes, for those that may sign."""
-    created: Mapping[str, str] = field(default_factory=dict)
-    """Key id to when it was made, UTC."""
-
-    def rotated(self) -> "SigningKeys":
-        """With a new key, which signs from now on."""
-        key = Ed25519PrivateKey.generate()
-        public = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-        name = hashlib.sha256(public).hexdigest()[:16]
-        return SigningKeys(
-            {**self.public, name: public},
-            {**self.private, name: key.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())},
-            {**self.created, name: datetime.now(UTC).isoformat(timespec="seconds")},
-        )
-
-    def for_verifiers(self) -> "SigningKeys":
-        """What may be given away."""
-        return SigningKeys(self.public, {}, self.created)
+    """Key id to the 32 bytes of its seed, for those who may sign, oldest first."""
 
     def sign(self, label: Label) -> Label:
         """The label signed by the newest key: for the propagator where it was handed on, else for the producer.
@@ -61,7 +40,9 @@ class SigningKeys:
         KeysError where there are public keys only.
         """
         if not self.private:
-            raise KeysError("these label keys are for verifying only; sign with the file that candor label keys made")
+            raise KeysError(
+                "these keys are for verifying only; sign with the ring that candor keys new FILE --ring label made"
+            )
         name = list(self.private)[-1]
         spread = label.propagate_id != label.produce_id
         text = label.spread_text() if spread else label.signed_text()
@@ -89,38 +70,36 @@ class SigningKeys:
             return "invalid"
         return "valid"
 
-    def save(self, path: Path) -> None:
-        """Write as JSON, for the owner's eyes only where it holds private keys."""
-        keys = [
-            {"id": name, "created": self.created.get(name, ""), "public": self.public[name].hex()}
-            | ({"private": self.private[name].hex()} if name in self.private else {})
-            for name in self.public
-        ]
-        with files.atomic_file(path) as tmp:
-            tmp.touch(0o600 if self.private else 0o644)
-            tmp.write_text(json.dumps({"format": "candor-label-keys", "keys": keys}, indent=1) + "\n")
+    def published(self) -> dict[str, str]:
+        """The public halves in hex, by key id: what may be given away, and `public_keys` reads."""
+        return {name: key.hex() for name, key in self.public.items()}
 
 
-def new_keys() -> SigningKeys:
-    """A file's worth of keys with one in it."""
-    return SigningKeys({}).rotated()
+def signing_keys(ring: LocalRing) -> SigningKeys:
+    """The keys whose seeds (32 bytes, RFC 8032) a ring holds, one for each version; the last one signs.
+
+    ConfigError for another ring than one of labels.
+    """
+    if ring.name != LABEL:
+        raise ConfigError(f"ring {ring.name} is not for labels; make one: candor keys new FILE --ring {LABEL}")
+    public, private = {}, {}
+    for version in ring.versions:
+        key = Ed25519PrivateKey.from_private_bytes(ring.keks[version]).public_key().public_bytes_raw()
+        name = hashlib.sha256(key).hexdigest()[:16]
+        public[name], private[name] = key, ring.keks[version]
+    return SigningKeys(public, private)
 
 
-def load_keys(path: Path) -> SigningKeys:
-    """Read what `save` wrote; KeysError names what is wrong."""
+def public_keys(published: Any, where: str) -> SigningKeys:
+    """Keys for verifying, out of what `SigningKeys.published` gave; KeysError names what is wrong with `where`."""
     try:
-        entries = json.loads(path.read_text())["keys"]
-        public = {str(one["id"]): bytes.fromhex(one["public"]) for one in entries}
-        private = {str(one["id"]): bytes.fromhex(one["private"]) for one in entries if "private" in one}
-        created = {str(one["id"]): str(one["created"]) for one in entries}
-        for name, key in public.items():
+        public = {str(name): bytes.fromhex(key) for name, key in published.items()}
+        for key in public.values():
             Ed25519PublicKey.from_public_bytes(key)
-            if name in private:
-                made = Ed25519PrivateKey.from_private_bytes(private[name]).public_key()
-                if made.public_bytes(Encoding.Raw, PublicFormat.Raw) != key:
-                    raise ValueError(f"key {name} does not belong to its public half")
-    except OSError as error:
-        raise KeysError(f"{path}: {error.strerror}; make label keys with: candor label keys {path}") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise KeysError(f"{path} holds no label keys ({error}); make them with: candor label keys FILE") from error
-    return SigningKeys(public, private, created)
+        if not public:
+            raise ValueError("it is empty")
+    except (AttributeError, TypeError, ValueError) as error:
+        raise KeysError(
+            f"{where} holds no public keys of labels ({error}); make it with: candor label public-keys SOURCE FILE"
+        ) from None
+    return SigningKeys(public)
