@@ -263,7 +263,8 @@ class Engine:
             while left or self._closed:
                 if self._closed:
                     raise EngineClosed
-                if room := self.max_waiting - len(self._waiting):
+                # Below 0 where those that found no row came back behind a full queue.
+                if (room := self.max_waiting - len(self._waiting)) > 0:
                     self._waiting += left[:room]
                     del left[:room]
                     self._wake.notify_all()
