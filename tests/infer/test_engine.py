@@ -632,6 +632,28 @@ def test_a_full_queue_refuses_streams_and_makes_generate_wait(exact: Transformer
         assert len(engine.generate([[0, 5]] * 12, SamplingParams(max_tokens=2))) == 12
 
 
+def test_requests_that_come_back_to_a_full_queue_wait_there(exact: Transformer, tokenizer: Tokenizer) -> None:
+    """Who finds no row goes back into the queue, which may have been filled meanwhile."""
+    engine = Engine(exact, tokenizer, max_sequences=1, max_waiting=2)
+    add = engine._batch.add
+
+    def slow(request: Any) -> Any:
+        end = time.monotonic() + 0.2
+        while len(engine._waiting) < 2 and time.monotonic() < end:
+            time.sleep(0.001)
+        return add(request)
+
+    engine._batch.add = slow  # type: ignore[method-assign]
+    said: list[Completion] = []
+    asking = threading.Thread(
+        target=lambda: said.extend(engine.generate([[0, 5]] * 9, SamplingParams(max_tokens=2))), daemon=True
+    )
+    asking.start()
+    asking.join(60)
+    assert len(said) == 9
+    engine.close()
+
+
 def test_clients_that_left_the_queue_make_room(exact: Transformer, tokenizer: Tokenizer) -> None:
     """Also behind one that cannot be served yet."""
     hold = threading.Event()
