@@ -633,12 +633,14 @@ def test_a_full_queue_refuses_streams_and_makes_generate_wait(exact: Transformer
 
 
 def test_requests_that_come_back_to_a_full_queue_wait_there(exact: Transformer, tokenizer: Tokenizer) -> None:
-    """Who finds no row goes back into the queue, which may have been filled meanwhile."""
+    """Who finds no row goes back into the queue, which whoever woke late may have filled meanwhile."""
     engine = Engine(exact, tokenizer, max_sequences=1, max_waiting=2)
     add = engine._batch.add
 
     def slow(request: Any) -> Any:
         end = time.monotonic() + 0.2
+        with engine._wake:
+            engine._wake.notify_all()
         while len(engine._waiting) < 2 and time.monotonic() < end:
             time.sleep(0.001)
         return add(request)
