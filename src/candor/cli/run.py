@@ -70,7 +70,7 @@ def _show_pretraining(terminal: console.Terminal, folder: Path, summary: dict[st
     terminal.say("")
     terminal.say("Beginning of a held-out document", "bold")
     terminal.say(textwrap.indent(sample["prompt"], "  "))
-    terminal.say(f"Continuation by the base model ({CHAT['en']})", "bold")
+    terminal.say(f"Continuation by the base model ({' · '.join(CHAT.values())})", "bold")
     terminal.say(textwrap.indent(sample["text"], "  "))
 
 

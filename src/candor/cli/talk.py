@@ -18,7 +18,7 @@ from candor.text import Tokenizer
 def _engine(folder: Path, speculate: int) -> Iterator[Engine]:
     model, tokenizer = load_model(folder, device=best_device()), Tokenizer.load(folder)
     with Engine(model, tokenizer, num_speculative_tokens=speculate) as engine:
-        console.notice(CHAT["en"])
+        console.notice(" · ".join(CHAT.values()))
         yield engine
 
 
