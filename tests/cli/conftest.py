@@ -12,7 +12,7 @@ from candor.cli.main import main
 
 TINY = """model.vocab_size=320 model.num_hidden_layers=2 pretrain.total_tokens=4096 pretrain.sequence_length=64
 pretrain.schedule.batch_start=8 pretrain.schedule.batch=8 pretrain.schedule.warmup_steps=2 train.checkpoint_every=4
-evaluate.context=64 evaluate.max_bytes=2000 evaluate.sample_tokens=8 until=base corpus.sources.1=none
+evaluate.context=64 evaluate.max_bytes=2000 evaluate.sample_tokens=8 until=base corpus.sources.1=none audits.models=
 """.split()
 
 Result = tuple[int, str, str]

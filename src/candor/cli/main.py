@@ -72,9 +72,10 @@ def run(
 
     found = find_recipe(recipe)
     controls, config = (found, found.base) if isinstance(found, Controls) else (None, found)
-    if data is not None:  # in place of the first source, and whole
+    if data is not None:  # in place of the first source, and whole; nobody plants secrets in text of yours unasked
         sources = (SourceConfig(data), *config.corpus.sources[1:])
-        config = replace(config, corpus=replace(config.corpus, sources=sources))
+        corpus, audits = replace(config.corpus, sources=sources), replace(config.audits, plant=())
+        config = replace(config, corpus=corpus, audits=audits)
     named = [] if fields is None else [f"corpus.sources.0.fields={fields}"]
     config = override(config, *named, *(sets or ()))
     folder = out or Path("runs") / (controls.name if controls else config.name)
