@@ -67,7 +67,7 @@ def code_version() -> str:
     """The package version and a hash of its sources, `0.1.0+3f2a91c04d7e`: what exactly made a folder."""
     root, digest = Path(__file__).parent, hashlib.sha256()
     for file in sorted(root.rglob("*")):
-        if file.suffix in (".py", ".jinja", ".cpp", ".json", ".npz"):
+        if file.suffix in (".py", ".jinja", ".md", ".cpp", ".json", ".npz", ".ttf"):
             digest.update(file.relative_to(root).as_posix().encode() + b"\0" + file.read_bytes())
     return f"{__version__}+{digest.hexdigest()[:12]}"
 
